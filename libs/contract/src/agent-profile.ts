@@ -1,0 +1,60 @@
+/**
+ * Agent profiles: what `model` in a request names. Gateway and workers read the same file; the
+ * gateway needs names, pools and queue timeouts, the worker everything.
+ */
+import { z } from 'zod';
+import { isToken } from './subjects.ts';
+
+const seconds = (fallback: number) => z.number().positive().max(86_400).default(fallback);
+
+export const AgentProfile = z.strictObject({
+  /** What callers send as `model`. `sim/*` matches every name that begins with `sim/`. */
+  name: z
+    .string()
+    .regex(/^[\w.:@-]+(\/[\w.:@-]+)*(\/\*)?$/, 'letters, digits, . : @ _ - and /, or a trailing /*'),
+  description: z.string().default(''),
+  /** System instructions put before the caller's messages. Empty: none. */
+  instructions: z.string().default(''),
+  /** The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. */
+  model: z.string().min(1),
+  /** Worker class that runs it. */
+  pool: z.string().refine(isToken, 'letters, digits, _ and -').default('default'),
+  /** Request fields used where the caller sends none (`temperature: 0.2`). */
+  defaults: z.record(z.string(), z.unknown()).default({}),
+  /** Upper bound on the caller's `max_tokens` / `max_completion_tokens`; also the default. */
+  max_tokens: z.number().int().positive().optional(),
+  /** Longest wait for a slot, in seconds. */
+  queue_timeout: seconds(300),
+  /** Longest wait for the first token (or, not streaming, for the answer's headers), in seconds. */
+  first_token_timeout: seconds(60),
+  /** Longest silence between two tokens, in seconds. */
+  idle_timeout: seconds(30),
+  /** Longest run, in seconds. */
+  timeout: seconds(600),
+  /** How often a provider's 429, 5xx or lost connection is tried again before the first token. */
+  max_retries: z.number().int().min(0).max(10).default(2),
+});
+export type AgentProfile = z.infer<typeof AgentProfile>;
+
+export const AgentProfiles = z
+  .strictObject({ agents: z.array(AgentProfile).min(1) })
+  .refine((file) => new Set(file.agents.map((agent) => agent.name)).size === file.agents.length, {
+    message: 'two agents have the same name',
+  });
+
+/** The profile that `model` names, and the rest of the name where a wildcard matched. */
+export function findProfile(
+  profiles: readonly AgentProfile[],
+  model: string,
+): { profile: AgentProfile; rest?: string } | undefined {
+  const exact = profiles.find((profile) => profile.name === model);
+  if (exact !== undefined && !exact.name.endsWith('/*')) return { profile: exact };
+  for (const profile of profiles) {
+    if (!profile.name.endsWith('/*')) continue;
+    const prefix = profile.name.slice(0, -1);
+    if (model.startsWith(prefix) && model.length > prefix.length) {
+      return { profile, rest: model.slice(prefix.length) };
+    }
+  }
+  return undefined;
+}

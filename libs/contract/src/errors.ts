@@ -1,0 +1,77 @@
+/**
+ * The closed list of error codes. They travel over NATS as data and become HTTP in one file of the
+ * gateway. `docs/failure-modes.md` has one heading for each; a repository test holds both together.
+ */
+import { z } from 'zod';
+
+export const ERROR_CODES = [
+  // The caller's request.
+  'invalid_request',
+  'unsupported_parameter',
+  'model_not_found',
+  'unknown_route',
+  'method_not_allowed',
+  'unsupported_media_type',
+  'body_too_large',
+  'request_timeout',
+  // The caller's limit, and ours.
+  'too_many_outstanding',
+  'queue_full',
+  'queue_timeout',
+  'queue_unavailable',
+  'shutting_down',
+  // The model endpoint.
+  'provider_rejected',
+  'provider_auth',
+  'provider_rate_limited',
+  'provider_error',
+  'provider_unreachable',
+  'provider_bad_response',
+  'provider_stream_cut',
+  'first_token_timeout',
+  'idle_timeout',
+  'run_timeout',
+  // The run.
+  'worker_lost',
+  'too_many_attempts',
+  'request_lost',
+  'answer_incomplete',
+  'cancelled',
+  'internal_error',
+] as const;
+
+export const ErrorCode = z.enum(ERROR_CODES);
+export type ErrorCode = z.infer<typeof ErrorCode>;
+
+/** What may be said of an error besides its code and message. */
+export interface ErrorDetails {
+  /** The request field at fault, as a path: `messages[0].content`. */
+  readonly param?: string | undefined;
+  /** When to try again, milliseconds from now. */
+  readonly retryAfterMs?: number | undefined;
+  /** For logs only: never sent to a caller. */
+  readonly cause?: unknown;
+}
+
+/**
+ * An expected failure with a stable code. `message` is public: it may be shown to the caller, so it
+ * never holds prompts, keys or internal addresses. Match by `code`, never by message.
+ */
+export class SwitchboardError extends Error {
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'SwitchboardError';
+    this.code = code;
+    this.param = details.param;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** `unknown` as an Error: what a `catch` may hold is anything. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

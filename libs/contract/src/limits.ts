@@ -1,0 +1,17 @@
+/** Times and sizes that gateway and workers must agree on. Milliseconds and bytes. */
+
+/** A request not acknowledged or renewed for this long is handed out again. */
+export const ACK_WAIT_MS = 10_000;
+/** How often a worker renews its requests and says that their runs are alive. */
+export const HEARTBEAT_MS = 3_000;
+/**
+ * A worker that could not store a heartbeat for this long stops the run: somebody else may take it.
+ * Shorter than {@link TAKEOVER_MS} by more than a heartbeat, so that two never run at once.
+ */
+export const LEASE_MS = 12_000;
+/** A run is taken over when its log has been silent for this long (server's clock). */
+export const TAKEOVER_MS = 16_000;
+/** A run is given up as `too_many_attempts` when this many workers died on it. */
+export const MAX_ATTEMPTS = 3;
+/** Room for the envelope around the caller's body in a NATS message. */
+export const ENVELOPE_BYTES = 16_384;

@@ -1,0 +1,129 @@
+/**
+ * Run events: what a worker says about one run. They are ours, not OpenAI's; the HTTP shapes are a
+ * pure function of them.
+ *
+ * A message on `events.<gateway>.<run>.log` carries one or more events. Events are numbered per
+ * attempt from 1 (`started`); readers order by (attempt, n), drop repeats and fetch gaps from the
+ * log. The one message on `….end` carries the last events and, as its very last, the end.
+ */
+import { z } from 'zod';
+import { ErrorCode } from './errors.ts';
+
+/** Token counts as the provider reported them; OpenAI's `usage` object, passed through. */
+export const Usage = z.looseObject({
+  prompt_tokens: z.number(),
+  completion_tokens: z.number(),
+  total_tokens: z.number(),
+});
+export type Usage = z.infer<typeof Usage>;
+
+/** A run was taken by a worker. `attempt` is in the message, from 1. */
+const Started = z.object({ type: z.literal('started'), worker: z.string() });
+/** Part of the answer's text. */
+const TextDelta = z.object({
+  type: z.literal('text.delta'),
+  text: z.string(),
+  logprobs: z.unknown().optional(),
+});
+/** Part of the model's reasoning (`reasoning_content` of providers that send it). */
+const ReasoningDelta = z.object({ type: z.literal('reasoning.delta'), text: z.string() });
+/** Part of a refusal (`delta.refusal`). */
+const RefusalDelta = z.object({ type: z.literal('refusal.delta'), text: z.string() });
+/** Part of a tool call that goes back to the caller: OpenAI's `tool_calls` delta. */
+const ToolCall = z.object({
+  type: z.literal('tool.call'),
+  index: z.number(),
+  id: z.string().optional(),
+  name: z.string().optional(),
+  arguments: z.string().optional(),
+});
+const UsageEvent = z.object({ type: z.literal('usage'), usage: Usage });
+
+/** The run's ends: exactly one of these, once, is the last event of every run. */
+const Completed = z.object({
+  type: z.literal('completed'),
+  /** OpenAI's `finish_reason`. */
+  finishReason: z.string(),
+  /** The model name the provider answered with. */
+  model: z.string().optional(),
+  systemFingerprint: z.string().optional(),
+  serviceTier: z.string().optional(),
+});
+const Failed = z.object({
+  type: z.literal('failed'),
+  code: ErrorCode,
+  /** Safe to show to the caller: no prompt, no key, no internal address. */
+  message: z.string(),
+  /** OpenAI's `param`, when a provider named one. */
+  param: z.string().optional(),
+  /** When the cause is known to pass, in milliseconds from now. */
+  retryAfterMs: z.number().optional(),
+});
+const Cancelled = z.object({
+  type: z.literal('cancelled'),
+  reason: z.enum(['client_gone', 'requested', 'deadline', 'shutdown']),
+});
+
+export const RunEnd = z.discriminatedUnion('type', [Completed, Failed, Cancelled]);
+export type RunEnd = z.infer<typeof RunEnd>;
+
+export const RunEvent = z.discriminatedUnion('type', [
+  Started,
+  TextDelta,
+  ReasoningDelta,
+  RefusalDelta,
+  ToolCall,
+  UsageEvent,
+  Completed,
+  Failed,
+  Cancelled,
+]);
+export type RunEvent = z.infer<typeof RunEvent>;
+
+/**
+ * One message of the event log.
+ *
+ * - `a`: attempt, from 1. An end written by a gateway (cancel, queue timeout) has attempt 0.
+ * - `n`: number of the first event in `e`. A heartbeat has no events and the number that comes next.
+ * - `e`: the events, in order.
+ * - `back`: set on the last message of an attempt that was handed back unfinished (drain): the next
+ *   worker may take over at once.
+ */
+export interface EventMessage {
+  readonly a: number;
+  readonly n: number;
+  readonly e: readonly RunEvent[];
+  readonly back?: true;
+}
+
+export function isEnd(event: RunEvent): event is RunEnd {
+  return event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled';
+}
+
+const encoder = new TextEncoder();
+
+export function encodeEvents(message: EventMessage): Uint8Array {
+  return encoder.encode(JSON.stringify(message));
+}
+
+const Envelope = z.object({
+  a: z.number().int().min(0),
+  n: z.number().int().min(1),
+  e: z.array(RunEvent),
+  back: z.literal(true).optional(),
+});
+
+/**
+ * Reads one message of the event log. The shape is not checked on this hot path (20,000 a second):
+ * only our own workers and gateways may publish these subjects. Use {@link checkEvents} in tests.
+ *
+ * @throws SyntaxError when `data` is not JSON.
+ */
+export function decodeEvents(data: string): EventMessage {
+  return JSON.parse(data) as EventMessage;
+}
+
+/** Reads and checks one message. @throws ZodError naming what is wrong. */
+export function checkEvents(data: string): EventMessage {
+  return Envelope.parse(JSON.parse(data)) as EventMessage;
+}

@@ -1,0 +1,27 @@
+/** The message on the request queue: one accepted run, waiting for a slot. */
+import { z } from 'zod';
+
+/**
+ * The caller's chat completion request, checked by the gateway and passed through to the provider.
+ * `model` and `stream` have been taken out: the agent profile decides the model.
+ */
+export const ChatRequest = z.looseObject({ messages: z.array(z.looseObject({ role: z.string() })) });
+export type ChatRequest = z.infer<typeof ChatRequest>;
+
+export const RunRequest = z.object({
+  /** Format of this message. */
+  v: z.literal(1),
+  run: z.string(),
+  /** The HTTP request id, for logs and for the provider's. */
+  requestId: z.string(),
+  /** Name of the agent profile. */
+  agent: z.string(),
+  /** The model named by the caller when a wildcard profile (`name: 'sim/*'`) matched, without its prefix. */
+  model: z.string().optional(),
+  /** Whether the caller wants the answer as a stream. */
+  stream: z.boolean(),
+  chat: ChatRequest,
+  /** Longest time in the queue, milliseconds; checked again by the worker that takes the request. */
+  queueTimeoutMs: z.number().int().positive(),
+});
+export type RunRequest = z.infer<typeof RunRequest>;

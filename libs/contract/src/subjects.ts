@@ -1,0 +1,94 @@
+/**
+ * Every NATS subject and stream name of Switchboard, in one place.
+ *
+ * Tokens never hold `.`, `*`, `>` or white space (NATS subject rules), so identities are hashed
+ * before they become a token and pool names are checked by {@link isToken}.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+/** Priority class of a request. One class exists until priorities come. */
+export const REQUEST_CLASS = 'normal';
+
+/** Lanes are asked in this order by a free slot. */
+export const LANES = [1, 2, 3, 4] as const;
+export type Lane = (typeof LANES)[number];
+
+/** Stream that captures the run events of all gateways. */
+export const EVENTS_STREAM = 'EVENTS';
+/** Stream of requests that were given up after too many attempts or could not be read. */
+export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
+
+export const EVENTS_SUBJECTS = 'events.>';
+export const DEAD_LETTERS_SUBJECTS = 'deadletters.>';
+export const CANCEL_SUBJECTS = 'cancel.*';
+
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Whether `value` may stand as one subject token: 1 to 64 of letters, digits, `_` and `-`. */
+export function isToken(value: string): boolean {
+  return TOKEN.test(value);
+}
+
+/** The lane of a user's k-th outstanding request: 1 -> 1, 2-3 -> 2, 4-7 -> 3, 8 and above -> 4. */
+export function laneOf(rank: number): Lane {
+  if (rank <= 1) return 1;
+  if (rank <= 3) return 2;
+  return rank <= 7 ? 3 : 4;
+}
+
+/** The subject token of an identity: 16 base64url characters (96 bits) of its SHA-256. */
+export function userToken(identity: string): string {
+  return createHash('sha256').update(identity).digest('base64url').slice(0, 16);
+}
+
+/** A fresh token for one gateway process, part of every run id it makes: 10 hex digits. */
+export function newGatewayToken(): string {
+  return randomBytes(5).toString('hex');
+}
+
+/** A fresh run id: `<gateway>_<22 hex digits>`. Anybody who holds it can name the run's subjects. */
+export function newRunId(gateway: string): string {
+  return `${gateway}_${randomBytes(11).toString('hex')}`;
+}
+
+/** The gateway token inside a run id, or undefined when `run` is not a run id. */
+export function gatewayOf(run: string): string | undefined {
+  const match = /^([A-Za-z0-9-]{1,32})_[0-9a-f]{22}$/.exec(run);
+  return match?.[1];
+}
+
+export const requestsStream = (pool: string): string => `REQUESTS_${pool}`;
+export const requestSubjects = (pool: string): string => `requests.${pool}.>`;
+/** The same subjects written with single wildcards: what `republish` accepts as a source. */
+export const requestSubjectsExact = (pool: string): string => `requests.${pool}.*.*.*.*`;
+export const doorbellSubject = (pool: string): string => `doorbell.${pool}`;
+export const laneConsumer = (lane: Lane): string => `lane${lane}`;
+export const laneFilter = (pool: string, lane: Lane): string => `requests.${pool}.*.${lane}.>`;
+export const userFilter = (pool: string, user: string): string => `requests.${pool}.*.*.${user}.*`;
+
+export function requestSubject(pool: string, user: string, rank: number): string {
+  return `requests.${pool}.${REQUEST_CLASS}.${laneOf(rank)}.${user}.${rank}`;
+}
+
+/** The rank at the end of a request subject, or undefined when it holds none. */
+export function rankOf(subject: string): number | undefined {
+  const rank = Number(subject.slice(subject.lastIndexOf('.') + 1));
+  return Number.isSafeInteger(rank) && rank > 0 ? rank : undefined;
+}
+
+/** All live events of one gateway's runs. */
+export const gatewayEvents = (gateway: string): string => `events.${gateway}.>`;
+/** Everything but the end of a run. */
+export const runLog = (run: string): string => `events.${eventsToken(run)}.${run}.log`;
+/** The end of a run: at most one message, ever. */
+export const runEnd = (run: string): string => `events.${eventsToken(run)}.${run}.end`;
+/** Both of a run's subjects: what the fence compares against. */
+export const runFilter = (run: string): string => `events.${eventsToken(run)}.${run}.*`;
+export const cancelSubject = (run: string): string => `cancel.${run}`;
+export const deadLetterSubject = (pool: string): string => `deadletters.${pool}`;
+
+function eventsToken(run: string): string {
+  const gateway = gatewayOf(run);
+  if (gateway === undefined) throw new TypeError('not a run id');
+  return gateway;
+}

@@ -1,0 +1,14 @@
+/**
+ * What is wrong with the configuration, every problem at once. Each line names its variable (or the
+ * place in a file) and what is expected there; none shows a value, which may be a key.
+ */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+    super(`The configuration has ${count}:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,6 @@
+export * from './agent-profiles.ts';
+export * from './config-error.ts';
+export * from './configuration-table.ts';
+export * from './options.ts';
+export * from './read-config.ts';
+export * from './secret.ts';

@@ -1,0 +1,20 @@
+/** What is asked for readiness: `{ nats: true, pool: false }`. */
+export type HealthChecks = Readonly<Record<string, boolean>>;
+
+export interface HealthReport {
+  /** HTTP status: 200 when every check holds, else 503. */
+  readonly status: 200 | 503;
+  readonly body: {
+    readonly status: 'ready' | 'not_ready';
+    readonly checks: HealthChecks;
+  };
+}
+
+/** The answer to `/readyz`. A saturated pool is no reason to be unready: leave load out of it. */
+export function healthReport(checks: HealthChecks): HealthReport {
+  const ready = Object.values(checks).every(Boolean);
+  return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not_ready', checks } };
+}
+
+/** The answer to `/livez`, always with 200: whoever can send it is alive, with or without NATS. */
+export const LIVE_BODY = Object.freeze({ status: 'live' });

@@ -1,0 +1,2 @@
+export * from './health-report.ts';
+export * from './health-server.ts';

@@ -1,0 +1,3 @@
+export * from './error-fields.ts';
+export * from './logger.ts';
+export * from './nest-logger.ts';

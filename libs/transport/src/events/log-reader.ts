@@ -1,0 +1,118 @@
+/** Reading a run's events back out of the `EVENTS` stream. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import {
+  decodeEvents,
+  EVENTS_STREAM,
+  type EventMessage,
+  runEnd,
+  runFilter,
+} from '@switchboard/contract';
+import type { NatsLink } from '../link/nats-link.ts';
+import { api, StoreError } from '../link/store.ts';
+
+export interface LoggedMessage {
+  readonly seq: number;
+  readonly isEnd: boolean;
+  readonly message: EventMessage;
+  /** The text as stored, to tell one's own message from another's. */
+  readonly text: string;
+}
+
+/** The last message of a run, with its age by the server's clock. */
+export interface LastMessage extends LoggedMessage {
+  readonly ageMs: number;
+}
+
+/** Most messages of one {@link readLog} call. */
+const BATCH = 256;
+
+/**
+ * The last message of a run, read from the stream's leader (a direct get may be answered by a
+ * replica that is behind), or undefined when there is none. @throws StoreError
+ */
+export async function readLast(link: NatsLink, run: string): Promise<LastMessage | undefined> {
+  let answer: GetAnswer;
+  try {
+    const body = { last_by_subj: runFilter(run) };
+    answer = (await api(link, `STREAM.MSG.GET.${EVENTS_STREAM}`, body)) as GetAnswer;
+  } catch (error) {
+    if (error instanceof StoreError && error.failure === 'not_found') return undefined;
+    throw error;
+  }
+  const { seq, subject, data, time } = answer.message;
+  const text = Buffer.from(data ?? '', 'base64').toString();
+  const now = await serverNow(link);
+  return {
+    seq,
+    isEnd: subject === runEnd(run),
+    message: decodeEvents(text),
+    text,
+    ageMs: now - Date.parse(time),
+  };
+}
+
+/** Whether a run has its end. @throws StoreError */
+export async function hasEnd(link: NatsLink, run: string): Promise<boolean> {
+  try {
+    await api(link, `STREAM.MSG.GET.${EVENTS_STREAM}`, { last_by_subj: runEnd(run) });
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.failure === 'not_found') return false;
+    throw error;
+  }
+}
+
+/**
+ * Up to 256 messages of a run from stream sequence `fromSeq` on, in order.
+ * @throws StoreError `away` or `unknown`
+ */
+export async function readLog(
+  link: NatsLink,
+  run: string,
+  fromSeq: number,
+): Promise<readonly LoggedMessage[]> {
+  if (!link.connected) throw new StoreError('away', 'not connected');
+  const end = runEnd(run);
+  const result: LoggedMessage[] = [];
+  try {
+    const manager = await jetstreamManager(link.connection, { checkAPI: false, timeout: 5_000 });
+    const batch = await manager.direct.getBatch(EVENTS_STREAM, {
+      seq: fromSeq,
+      batch: BATCH,
+      next_by_subj: runFilter(run),
+    });
+    for await (const stored of batch) {
+      const text = stored.string();
+      result.push({
+        seq: stored.seq,
+        isEnd: stored.subject === end,
+        message: decodeEvents(text),
+        text,
+      });
+    }
+  } catch (error) {
+    if (isNotFound(error)) return result;
+    throw new StoreError('unknown', 'the event log did not answer', error);
+  }
+  return result;
+}
+
+interface GetAnswer {
+  readonly message: {
+    readonly seq: number;
+    readonly subject: string;
+    readonly data?: string;
+    readonly time: string;
+  };
+}
+
+/** The clock of the stream's leader: ages must not depend on the clocks of two machines. */
+async function serverNow(link: NatsLink): Promise<number> {
+  const info = (await api(link, `STREAM.INFO.${EVENTS_STREAM}`, {})) as { ts?: string };
+  return info.ts === undefined ? Date.now() : Date.parse(info.ts);
+}
+
+function isNotFound(error: unknown): boolean {
+  const code = (error as { code?: unknown; status?: unknown } | null)?.code;
+  return code === 404 || (error as { status?: unknown } | null)?.status === 404;
+}

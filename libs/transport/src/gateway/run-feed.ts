@@ -1,0 +1,196 @@
+/**
+ * The reading end of one run: live messages come in, events go out in order, each once.
+ *
+ * - F1 order by (attempt, n); repeats are dropped, a gap is filled from the log before going on.
+ * - F2 the first end is the last event, and nothing follows it.
+ * - F3 at most {@link BUFFER_EVENTS_MAX} events are held: a reader that is slower than the run loses
+ *   its live place and reads the log at its own pace.
+ */
+import { type EventMessage, isEnd, type RunEvent } from '@switchboard/contract';
+import type { LoggedMessage } from '../events/log-reader.ts';
+
+export const BUFFER_EVENTS_MAX = 2_048;
+/** Live messages kept while the log is being read. */
+const ASIDE_MAX = 512;
+/** Pause before the log is read again when it does not hold yet what was announced live. */
+const REREAD_MS = 50;
+
+export type ReadLog = (fromSeq: number) => Promise<readonly LoggedMessage[]>;
+
+export class RunFeed {
+  readonly #readLog: ReadLog;
+  readonly #onEnd: () => void;
+  #buffer: RunEvent[] = [];
+  #attempt = 0;
+  #next = 1;
+  #ended = false;
+  #behind = false;
+  #aside: { message: EventMessage; isEnd: boolean }[] = [];
+  #refilling = false;
+  #nextSeq = 1;
+  #arrived = Promise.withResolvers<void>();
+  #closed = false;
+
+  /** `onEnd` is called once, when the end has been taken in (the reader may be behind). */
+  constructor(readLog: ReadLog, onEnd: () => void) {
+    this.#readLog = readLog;
+    this.#onEnd = onEnd;
+  }
+
+  /** Whether a worker has begun. */
+  get started(): boolean {
+    return this.#attempt > 0;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Takes one live message. */
+  push(message: EventMessage, end: boolean): void {
+    if (this.#ended || this.#closed) return;
+    if (this.#behind) {
+      if (this.#aside.length < ASIDE_MAX) this.#aside.push({ message, isEnd: end });
+      return;
+    }
+    if (!this.#accept(message, end)) this.#fallBehind({ message, isEnd: end });
+  }
+
+  /** Reads the log from where this feed stands: after a reconnect, or when silence is suspicious. */
+  catchUp(): void {
+    if (!this.#ended && !this.#closed) this.#fallBehind(undefined);
+  }
+
+  /** The events, in order. Finishes after the end, or when `signal` aborts. */
+  async *events(signal?: AbortSignal): AsyncGenerator<RunEvent> {
+    const onAbort = (): void => this.#arrived.resolve();
+    signal?.addEventListener('abort', onAbort);
+    try {
+      while (signal?.aborted !== true) {
+        const batch = this.#buffer;
+        this.#buffer = [];
+        if (this.#behind) void this.#refill();
+        for (const event of batch) {
+          yield event;
+          if (isEnd(event)) return;
+        }
+        if (batch.length > 0) continue;
+        if (this.#closed) return;
+        await this.#arrived.promise;
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** No more events come: wakes the reader. */
+  close(): void {
+    this.#closed = true;
+    this.#arrived.resolve();
+  }
+
+  /** @returns false when there is a gap before `message`, or no room for it. */
+  #accept(message: EventMessage, end: boolean): boolean {
+    const { a, n, e } = message;
+    // An end without an attempt was written by a gateway: it counts wherever the log stands.
+    if (end && a === 0) return this.#append(e, true);
+    if (a < this.#attempt) return true;
+    if (a > this.#attempt) {
+      if (n !== 1) return false;
+      this.#attempt = a;
+      this.#next = 1;
+    }
+    if (n > this.#next) return false;
+    const known = this.#next - n;
+    if (known >= e.length && !end) return true;
+    if (!this.#append(known === 0 ? e : e.slice(known), end)) return false;
+    this.#next = n + e.length;
+    return true;
+  }
+
+  #append(events: readonly RunEvent[], end: boolean): boolean {
+    if (!end && this.#buffer.length + events.length > BUFFER_EVENTS_MAX) return false;
+    this.#buffer.push(...events);
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers();
+    if (end) {
+      this.#ended = true;
+      this.#aside = [];
+      this.#onEnd();
+    }
+    return true;
+  }
+
+  #fallBehind(first: { message: EventMessage; isEnd: boolean } | undefined): void {
+    if (!this.#behind) this.#aside = first === undefined ? [] : [first];
+    this.#behind = true;
+    void this.#refill();
+  }
+
+  /** Reads on until nothing is missing, or the buffer is full again. */
+  async #refill(): Promise<void> {
+    if (this.#refilling) return;
+    this.#refilling = true;
+    try {
+      while (this.#behind && !this.#ended && !this.#closed) {
+        if (this.#buffer.length > BUFFER_EVENTS_MAX / 2) return; // The reader calls again.
+        const read = await this.#readSafely();
+        if (read === undefined) {
+          await pause(REREAD_MS * 10);
+          continue;
+        }
+        const room = read.every((logged) => this.#takeLogged(logged));
+        if (!room || this.#ended) continue;
+        if (read.length > 0) continue;
+        if (!this.#rejoin()) await pause(REREAD_MS);
+      }
+    } finally {
+      this.#refilling = false;
+    }
+  }
+
+  #takeLogged(logged: LoggedMessage): boolean {
+    if (this.#ended) return true;
+    const { a, n } = logged.message;
+    const next = a === this.#attempt ? this.#next : 1;
+    if (a >= this.#attempt && n > next && a > 0) {
+      // Writers store in order, so a gap in the log itself is one that nothing fills any more.
+      this.#append([INCOMPLETE], true);
+      return true;
+    }
+    if (!this.#accept(logged.message, logged.isEnd)) return false;
+    this.#nextSeq = logged.seq + 1;
+    return true;
+  }
+
+  /** The log holds no more: what came meanwhile follows. @returns false when it still has a gap. */
+  #rejoin(): boolean {
+    const aside = this.#aside;
+    this.#aside = [];
+    if (aside.length >= ASIDE_MAX) return false; // More may have come than was kept.
+    for (const [index, { message, isEnd: end }] of aside.entries()) {
+      if (this.#accept(message, end)) continue;
+      this.#aside = aside.slice(index);
+      return false;
+    }
+    this.#behind = false;
+    return true;
+  }
+
+  async #readSafely(): Promise<readonly LoggedMessage[] | undefined> {
+    try {
+      return await this.#readLog(this.#nextSeq);
+    } catch {
+      // NATS is away: the link's return calls catchUp, and this loop tries on as well.
+      return undefined;
+    }
+  }
+}
+
+const INCOMPLETE: RunEvent = {
+  type: 'failed',
+  code: 'answer_incomplete',
+  message: 'Part of the answer is no longer stored.',
+};
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,11 @@
+export { RunClient } from './gateway/run-client.ts';
+export type { RunClientOptions, RunHandle, Submission } from './gateway/run-client.ts';
+export type { CancelReason } from './gateway/run.ts';
+export { NatsLink } from './link/nats-link.ts';
+export type { LinkOptions } from './link/nats-link.ts';
+export type { TransportLog } from './link/log.ts';
+export type { StreamBounds } from './link/topology.ts';
+export { AGENT_RUN, AgentServer } from './worker/agent-server.ts';
+export type { AgentServerOptions } from './worker/agent-server.ts';
+export { RunContext } from './worker/run-context.ts';
+export type { RunFacts } from './worker/run-context.ts';

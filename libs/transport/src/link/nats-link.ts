@@ -1,0 +1,193 @@
+/**
+ * One NATS connection that is always being kept: it connects in the background, also when NATS is
+ * away at the start, and reconnects for ever.
+ *
+ * What is published while disconnected is lost without a word (nats.js clears its outbound buffer
+ * on reconnect), so everything here looks at {@link NatsLink.connected} before it publishes, and
+ * whoever needs more listens to `onUp` and says it again.
+ */
+import {
+  connect,
+  type ConnectionOptions,
+  type NatsConnection,
+  type Status,
+} from '@nats-io/transport-node';
+import { SwitchboardError, toError } from '@switchboard/contract';
+import type { TransportLog } from './log.ts';
+
+export interface LinkOptions {
+  /** Comma-separated `nats://host:port` addresses. */
+  readonly servers: string;
+  /** Shown in NATS's own monitoring. */
+  readonly name: string;
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  readonly token?: string | undefined;
+  readonly log: TransportLog;
+}
+
+/** Called with the connection each time it comes up; `down` each time it is lost. */
+export interface LinkListener {
+  up?(connection: NatsConnection): void;
+  down?(): void;
+}
+
+/** A dead peer is noticed after two unanswered pings: 6 to 9 s. */
+const PING_INTERVAL_MS = 3_000;
+
+export class NatsLink {
+  readonly #options: LinkOptions;
+  readonly #listeners = new Set<LinkListener>();
+  readonly #closing = new AbortController();
+  readonly #loop: Promise<void>;
+  #connection: NatsConnection | undefined;
+  #connected = false;
+  #epoch = 0;
+  #maxPayload = 0;
+
+  private constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#loop = this.#keep();
+  }
+
+  /** Returns at once; the connection comes up in the background. */
+  static open(options: LinkOptions): NatsLink {
+    return new NatsLink(options);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Counts the times the connection came up: what was sent in an earlier epoch may be lost. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The server's `max_payload` in bytes; 0 while never connected. */
+  get maxPayload(): number {
+    return this.#maxPayload;
+  }
+
+  /** The live connection. @throws SwitchboardError `queue_unavailable` while disconnected. */
+  get connection(): NatsConnection {
+    if (this.#connection === undefined || !this.#connected) {
+      throw new SwitchboardError('queue_unavailable', 'The request queue cannot be reached.');
+    }
+    return this.#connection;
+  }
+
+  /** Adds a listener; its `up` is called at once when connected. Returns the removal. */
+  listen(listener: LinkListener): () => void {
+    this.#listeners.add(listener);
+    if (this.#connection !== undefined && this.#connected) listener.up?.(this.#connection);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Flushes what was published, closes, and stays closed. Never throws. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    try {
+      if (this.#connected) {
+        await Promise.race([
+          this.#connection?.drain(),
+          new Promise((resolve) => setTimeout(resolve, 2_000).unref()),
+        ]);
+      }
+      await this.#connection?.close();
+    } catch {
+      // Closing a connection that is already closing: nothing is left to lose.
+    }
+    await this.#loop;
+  }
+
+  async #keep(): Promise<void> {
+    let reported = '';
+    while (!this.#closing.signal.aborted) {
+      try {
+        const connection = await connect(this.#connectOptions());
+        if (this.#closing.signal.aborted) {
+          await connection.close();
+          return;
+        }
+        reported = '';
+        this.#up(connection);
+        await this.#watch(connection);
+      } catch (error) {
+        // The first try: nats.js's own retry could not be aborted, and hides why it fails.
+        const { message } = toError(error);
+        if (message !== reported) {
+          reported = message;
+          this.#options.log.warn({ reason: message }, 'NATS cannot be reached; trying on');
+        }
+        await abortableSleep(500, this.#closing.signal);
+      }
+      this.#down();
+    }
+  }
+
+  #connectOptions(): ConnectionOptions {
+    const { servers, name, user, pass, token } = this.#options;
+    return {
+      servers: servers.split(',').map((server) => server.trim()),
+      name,
+      ...(user === undefined ? {} : { user }),
+      ...(pass === undefined ? {} : { pass }),
+      ...(token === undefined ? {} : { token }),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 200,
+      reconnectJitter: 100,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: 2,
+      timeout: 5_000,
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+    };
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) this.#onStatus(connection, status);
+    await connection.closed();
+  }
+
+  #onStatus(connection: NatsConnection, status: Status): void {
+    const { log } = this.#options;
+    if (status.type === 'disconnect' || status.type === 'staleConnection') {
+      if (this.#connected) log.warn({ server: connection.getServer() }, 'NATS connection lost');
+      this.#down();
+    } else if (status.type === 'reconnect') {
+      this.#up(connection);
+    } else if (status.type === 'error') {
+      log.error({ reason: status.error.message }, 'NATS error');
+    }
+  }
+
+  #up(connection: NatsConnection): void {
+    this.#connection = connection;
+    this.#connected = true;
+    this.#epoch += 1;
+    this.#maxPayload = connection.info?.max_payload ?? 0;
+    this.#options.log.info({ server: connection.getServer() }, 'NATS connected');
+    for (const listener of this.#listeners) listener.up?.(connection);
+  }
+
+  #down(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    for (const listener of this.#listeners) listener.down?.();
+  }
+}
+
+/** Sleeps, or returns early when `signal` aborts. Never rejects. */
+export function abortableSleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,209 @@
+/**
+ * The Nest transport of the agent worker: pulls requests into a bounded pool of slots, hands each
+ * to the handler of `agent.run` and writes down what it yields.
+ *
+ * Nest's own NATS transport has no bound, no backpressure, no cancel and drains by sleeping; this
+ * one exists for those four.
+ */
+import { randomBytes } from 'node:crypto';
+import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
+import { toError } from '@switchboard/contract';
+import { type PoolState, SlotPool } from '@switchboard/pool';
+import { hasEnd } from '../events/log-reader.ts';
+import type { TransportLog } from '../link/log.ts';
+import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
+import { ensureConsumers } from '../link/topology.ts';
+import { Cancellations, RunCancelled } from './cancellations.ts';
+import type { Delivery } from './delivery.ts';
+import { RequestSource } from './request-source.ts';
+import { type AgentHandler, RunExecutor } from './run-executor.ts';
+import { RunningRuns } from './running.ts';
+
+/** The pattern of the one handler. */
+export const AGENT_RUN = 'agent.run';
+
+/** How long the ends of aborted runs may take to be stored. */
+const CLOSE_GRACE_MS = 5_000;
+
+export interface AgentServerOptions {
+  readonly link: NatsLink;
+  /** Worker class: which `REQUESTS_<pool>` this worker serves. */
+  readonly pool: string;
+  /** Slots, 1 to 10,000. */
+  readonly size: number;
+  /** Shown in run events and logs. */
+  readonly worker: string;
+  /** Replicas of the request stream; above 1 a ring may overtake its message. */
+  readonly replicas: number;
+  readonly log: TransportLog;
+}
+
+export class AgentServer extends Server implements CustomTransportStrategy {
+  override readonly transportId = Symbol.for('switchboard.agent-server');
+  readonly #options: AgentServerOptions;
+  readonly #source: RequestSource;
+  readonly #cancellations: Cancellations;
+  readonly #running: RunningRuns;
+  readonly #slots: SlotPool<Delivery>;
+  readonly #closing = new AbortController();
+  readonly #listening = Promise.withResolvers<void>();
+  #executor: RunExecutor | undefined;
+  #removeListener: (() => void) | undefined;
+  #ensuring = false;
+  #ready = false;
+
+  constructor(options: AgentServerOptions) {
+    super();
+    this.#options = options;
+    const { link, pool, replicas, log } = options;
+    this.#cancellations = new Cancellations(link);
+    this.#running = new RunningRuns(link);
+    this.#source = new RequestSource({
+      link,
+      pool,
+      replicas,
+      log,
+      onRefused: (reason) => {
+        log.warn({ reason }, 'the queue refused a pull; setting its consumers up again');
+        void this.#ensure();
+      },
+    });
+    this.#slots = new SlotPool({
+      size: options.size,
+      source: this.#source,
+      run: (delivery, signal) => this.#run(delivery, signal),
+      onError: (error) => log.error({ err: toError(error) }, 'a slot caught an unforeseen error'),
+    });
+  }
+
+  /** Whether requests are being pulled. A full pool is ready; a draining one is not. */
+  get ready(): boolean {
+    return this.#ready && this.#options.link.connected && this.#slots.state === 'running';
+  }
+
+  get state(): PoolState {
+    return this.#slots.state;
+  }
+
+  get busy(): number {
+    return this.#slots.busy;
+  }
+
+  /** Resolves when the first pull has become possible. */
+  get listening(): Promise<void> {
+    return this.#listening.promise;
+  }
+
+  /** Nest: the handlers are known. Begins to pull as soon as NATS and the streams are there. */
+  listen(callback: (error?: unknown) => void): void {
+    const handler = this.getHandlerByPattern(AGENT_RUN);
+    if (handler === null) {
+      callback(new Error(`no handler for the pattern ${AGENT_RUN}`));
+      return;
+    }
+    const { link, pool, worker, log } = this.#options;
+    this.#executor = new RunExecutor({
+      link,
+      pool,
+      // A name may come back after a crash; a claim must not be taken for the dead one's.
+      worker: `${worker}:${randomBytes(3).toString('hex')}`,
+      handler: handler as unknown as AgentHandler,
+      running: this.#running,
+      cancellations: this.#cancellations,
+      ring: () => this.#source.ring(),
+      giveUp: this.#closing.signal,
+      log,
+    });
+    this.#slots.start();
+    this.#removeListener = link.listen({
+      up: () => {
+        this.#running.renewAll();
+        void this.#ensure();
+        void this.#cancelEndedRuns();
+      },
+      down: () => {
+        this.#source.ready = false;
+        this.#ready = false;
+      },
+    });
+    callback();
+  }
+
+  /** Stops pulling; running runs go on. Idempotent. */
+  stopIntake(): void {
+    this.#slots.stop();
+  }
+
+  /** Resolves when nothing runs any more; call `stopIntake` first. */
+  get drained(): Promise<void> {
+    return this.#slots.drained;
+  }
+
+  /** Aborts what still runs: runs that have shown nothing are handed back, others end. */
+  abort(): void {
+    this.#slots.abort();
+  }
+
+  /** Stops at once what is still going on. The connection belongs to the caller. */
+  async close(): Promise<void> {
+    this.#slots.abort();
+    const timer = setTimeout(() => this.#closing.abort(), CLOSE_GRACE_MS);
+    await this.#slots.drained;
+    clearTimeout(timer);
+    this.#closing.abort();
+    this.#removeListener?.();
+    this.#source.close();
+    this.#cancellations.close();
+    this.#running.close();
+  }
+
+  override on(): never {
+    throw new Error('the agent server has no events to listen to');
+  }
+
+  override unwrap<T>(): T {
+    return this.#options.link as T;
+  }
+
+  #run(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    if (this.#executor === undefined) throw new Error('a request came before listen()');
+    return this.#executor.execute(delivery, signal);
+  }
+
+  /** Makes the consumers, for as long as it takes: the gateway makes the streams. */
+  async #ensure(): Promise<void> {
+    if (this.#ensuring) return;
+    this.#ensuring = true;
+    this.#source.ready = false;
+    const { link, pool, log } = this.#options;
+    let reported = '';
+    while (!this.#closing.signal.aborted && link.connected) {
+      try {
+        await ensureConsumers(link.connection, pool);
+        this.#source.ready = true;
+        this.#ready = true;
+        this.#listening.resolve();
+        break;
+      } catch (error) {
+        const reason = toError(error).message;
+        if (reason !== reported) log.info({ reason, pool }, 'waiting for the request queue');
+        reported = reason;
+        await abortableSleep(250, this.#closing.signal);
+      }
+    }
+    this.#ensuring = false;
+  }
+
+  /** A cancel that was sent while this worker was away was not heard: the log knows. */
+  async #cancelEndedRuns(): Promise<void> {
+    for (const [run, { controller, claimed }] of this.#running) {
+      if (!claimed) continue;
+      try {
+        if (await hasEnd(this.#options.link, run)) controller.abort(new RunCancelled());
+      } catch {
+        // Away again: the next reconnect looks once more.
+        return;
+      }
+    }
+  }
+}

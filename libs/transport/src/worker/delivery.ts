@@ -1,0 +1,37 @@
+/**
+ * One request as it was handed to a slot, and what can be said to the queue about it. The
+ * acknowledgement protocol is plain text on the reply subject.
+ */
+import type { Msg } from '@nats-io/transport-node';
+import type { NatsLink } from '../link/nats-link.ts';
+
+export interface Delivery {
+  readonly subject: string;
+  readonly headers: Msg['headers'];
+  readonly data: Uint8Array;
+  /** `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<stored at, ns>.<pending>` */
+  readonly reply: string;
+}
+
+/** When the request was stored, epoch milliseconds by the server's clock. */
+export function storedAtMs(delivery: Delivery): number {
+  // With a domain the subject has two or three tokens more, all before the stream's name.
+  return Number(delivery.reply.split('.').at(-2)) / 1_000_000;
+}
+
+/** Removes the request from the queue; resolves once the server has. @throws when no answer comes. */
+export async function acknowledge(link: NatsLink, reply: string): Promise<void> {
+  await link.connection.request(reply, '+ACK', { timeout: 2_000 });
+}
+
+/** Renews the claim on the request. */
+export function inProgress(link: NatsLink, reply: string): void {
+  if (link.connected) link.connection.publish(reply, '+WPI');
+}
+
+/** Gives the request back, to be handed out again after `delayMs`. */
+export function giveBack(link: NatsLink, reply: string, delayMs: number): void {
+  if (!link.connected) return; // It comes back by itself when its claim runs out.
+  const nak = delayMs > 0 ? `-NAK {"delay":${delayMs * 1_000_000}}` : '-NAK';
+  link.connection.publish(reply, nak);
+}

@@ -1,0 +1,256 @@
+/**
+ * What a slot does with one request: claim, run, write down, end, acknowledge.
+ *
+ * The order never changes: the end is stored, then the request is acknowledged. A request whose end
+ * could not be stored is not acknowledged; it comes back and meets the fence.
+ */
+import {
+  isEnd,
+  MAX_ATTEMPTS,
+  type RunEnd,
+  type RunEvent,
+  RunRequest,
+  SwitchboardError,
+  toError,
+} from '@switchboard/contract';
+import type { TransportLog } from '../link/log.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import { type Cancellations, RunCancelled } from './cancellations.ts';
+import { keepDeadLetter } from './dead-letters.ts';
+import { acknowledge, type Delivery, giveBack, inProgress, storedAtMs } from './delivery.ts';
+import { RunContext } from './run-context.ts';
+import { RunLog } from './run-log.ts';
+import { LeaseLost, type RunningRun, type RunningRuns } from './running.ts';
+
+/** The Nest handler as it comes out of the framework: the generator itself, perhaps promised. */
+export type AgentHandler = (
+  request: RunRequest,
+  context: RunContext,
+) => Promise<AsyncIterable<RunEvent>> | AsyncIterable<RunEvent>;
+
+export interface ExecutorOptions {
+  readonly link: NatsLink;
+  readonly pool: string;
+  readonly worker: string;
+  readonly handler: AgentHandler;
+  readonly running: RunningRuns;
+  readonly cancellations: Cancellations;
+  /** Wakes an idle worker. */
+  readonly ring: () => void;
+  /** Aborts when the process must go even if ends cannot be stored: the requests come back then. */
+  readonly giveUp: AbortSignal;
+  readonly log: TransportLog;
+}
+
+/** When a run is claimed by somebody else, its request is looked at again after this long. */
+const BUSY_RETRY_MS = 4_000;
+/** When the queue's log cannot be read, likewise. */
+const AWAY_RETRY_MS = 1_000;
+/** Clocks of two machines may differ by this much before a queue timeout is doubted. */
+const CLOCK_SKEW_MS = 5_000;
+
+export class RunExecutor {
+  readonly #options: ExecutorOptions;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects for anything a request, a handler or NATS can do. */
+  async execute(delivery: Delivery, stop: AbortSignal): Promise<void> {
+    const { link, running, cancellations } = this.#options;
+    const request = parseRequest(delivery.data);
+    if (request === undefined) return this.#discardUnreadable(delivery);
+    const { run } = request;
+    const known = running.get(run);
+    if (known !== undefined) {
+      // Its claim on the queue ran out while this worker still runs it: go on under the new one.
+      known.reply = delivery.reply;
+      inProgress(link, delivery.reply);
+      return;
+    }
+    const entry: RunningRun = {
+      log: new RunLog(link, run, this.#options.worker),
+      reply: delivery.reply,
+      controller: new AbortController(),
+      claimed: false,
+    };
+    running.add(run, entry);
+    const forget = cancellations.register(run, entry.controller);
+    const onStop = (): void => entry.controller.abort(new WorkerStopping());
+    stop.addEventListener('abort', onStop, { once: true });
+    if (stop.aborted) onStop();
+    try {
+      await this.#claimAndRun(delivery, request, entry);
+    } catch (error) {
+      if (entry.controller.signal.reason instanceof RunCancelled) {
+        await this.#acknowledge(run, entry);
+      } else {
+        this.#options.log.warn({ run, reason: toError(error).message }, 'request given back');
+        giveBack(link, entry.reply, AWAY_RETRY_MS);
+      }
+    } finally {
+      entry.log.close();
+      stop.removeEventListener('abort', onStop);
+      forget();
+      running.delete(run);
+    }
+  }
+
+  async #claimAndRun(delivery: Delivery, request: RunRequest, entry: RunningRun): Promise<void> {
+    const { link, log } = this.#options;
+    const { run } = request;
+    const opened = await entry.log.open(entry.controller.signal);
+    if (opened.kind === 'ended') return this.#acknowledge(run, entry);
+    if (opened.kind === 'busy') return giveBack(link, entry.reply, BUSY_RETRY_MS);
+    entry.claimed = true;
+    if (opened.kind === 'lost') {
+      log.warn({ run, attempt: opened.attempt }, 'run ended: its worker was lost');
+      return this.#end(run, entry, WORKER_LOST);
+    }
+    const early = this.#endWithoutRunning(delivery, request, opened.attempt);
+    if (early !== undefined) {
+      if (early.code === 'too_many_attempts') {
+        await keepDeadLetter(link, this.#options.pool, delivery, early.code);
+      }
+      log.warn({ run, code: early.code, attempt: opened.attempt }, 'run ended without running');
+      return this.#end(run, entry, failed(early));
+    }
+    const context = new RunContext({
+      run,
+      requestId: request.requestId,
+      attempt: opened.attempt,
+      signal: entry.controller.signal,
+    });
+    const end = await this.#iterate(request, context, entry);
+    const { aborted, reason } = entry.controller.signal;
+    if (aborted && reason instanceof RunCancelled) return this.#acknowledge(run, entry);
+    if (aborted && reason instanceof LeaseLost) {
+      log.warn({ run }, 'run stopped: its claim ran out');
+      return;
+    }
+    if (end === undefined) return this.#handBack(run, entry);
+    return this.#end(run, entry, end);
+  }
+
+  /** Runs the handler to its end. @returns undefined when the worker stopped it. */
+  async #iterate(
+    request: RunRequest,
+    context: RunContext,
+    entry: RunningRun,
+  ): Promise<RunEnd | undefined> {
+    const { signal } = entry.controller;
+    if (signal.aborted) return undefined;
+    try {
+      const events = await this.#options.handler(request, context);
+      for await (const event of events) {
+        if (isEnd(event)) return event;
+        if (signal.aborted) return undefined;
+        const room = entry.log.emit(event);
+        if (room !== undefined) await room;
+      }
+      throw new SwitchboardError('internal_error', 'The agent stopped without an end.');
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (error instanceof SwitchboardError) return failed(error);
+      this.#options.log.error({ run: context.run, err: toError(error) }, 'the agent threw');
+      return failed(new SwitchboardError('internal_error', 'The agent failed unexpectedly.'));
+    }
+  }
+
+  #endWithoutRunning(
+    delivery: Delivery,
+    request: RunRequest,
+    attempt: number,
+  ): SwitchboardError | undefined {
+    if (attempt > MAX_ATTEMPTS) {
+      return new SwitchboardError(
+        'too_many_attempts',
+        `The run was given up: ${MAX_ATTEMPTS} workers were lost while they ran it.`,
+      );
+    }
+    // The gateway's own act; this is for requests whose gateway is gone.
+    const waitedMs = Date.now() - storedAtMs(delivery);
+    if (attempt === 1 && waitedMs > request.queueTimeoutMs + CLOCK_SKEW_MS) {
+      return new SwitchboardError('queue_timeout', 'No slot became free in time.');
+    }
+    return undefined;
+  }
+
+  async #end(run: string, entry: RunningRun, end: RunEnd): Promise<void> {
+    const outcome = await entry.log.end(end, this.#options.giveUp);
+    if (outcome === 'lost') {
+      this.#options.log.warn({ run, outcome: end.type }, 'somebody else had ended the run');
+    }
+    await this.#acknowledge(run, entry);
+  }
+
+  /** If it fails the request comes back, meets its own end, and is acknowledged then. */
+  async #acknowledge(run: string, entry: RunningRun): Promise<void> {
+    try {
+      await acknowledge(this.#options.link, entry.reply);
+    } catch (error) {
+      const reason = toError(error).message;
+      this.#options.log.debug({ run, reason }, 'acknowledgement not confirmed');
+    }
+  }
+
+  /** The worker stops: what has shown nothing may run elsewhere, the rest ends here. */
+  async #handBack(run: string, entry: RunningRun): Promise<void> {
+    const { link, log, ring } = this.#options;
+    if (entry.log.shown) {
+      log.warn({ run }, 'run ended: its worker had to stop');
+      return this.#end(run, entry, WORKER_LOST);
+    }
+    await entry.log.handBack();
+    giveBack(link, entry.reply, 0);
+    ring();
+    log.info({ run }, 'run handed back');
+  }
+
+  async #discardUnreadable(delivery: Delivery): Promise<void> {
+    const { link, pool, log } = this.#options;
+    log.error({ subject: delivery.subject }, 'a request could not be read; kept as a dead letter');
+    try {
+      await keepDeadLetter(link, pool, delivery, 'unreadable');
+      await acknowledge(link, delivery.reply);
+    } catch (error) {
+      log.warn({ reason: toError(error).message }, 'dead letter not kept; trying again');
+      giveBack(link, delivery.reply, AWAY_RETRY_MS);
+    }
+  }
+}
+
+/** The abort reason of a run that outlived its worker's drain. */
+export class WorkerStopping extends Error {
+  constructor() {
+    super('the worker stops');
+    this.name = 'WorkerStopping';
+  }
+}
+
+const WORKER_LOST: RunEnd = {
+  type: 'failed',
+  code: 'worker_lost',
+  message: 'The worker that ran this was lost after it had begun to answer.',
+};
+
+function failed(error: SwitchboardError): RunEnd & { type: 'failed' } {
+  const { code, message, param, retryAfterMs } = error;
+  return {
+    type: 'failed',
+    code,
+    message,
+    ...(param === undefined ? {} : { param }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function parseRequest(data: Uint8Array): RunRequest | undefined {
+  try {
+    return RunRequest.parse(JSON.parse(new TextDecoder().decode(data)));
+  } catch {
+    // Unreadable by any worker of this version: the caller keeps it as a dead letter.
+    return undefined;
+  }
+}

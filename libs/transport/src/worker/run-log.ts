@@ -1,0 +1,314 @@
+/**
+ * The writing end of one run's events: fence, numbered deltas with a windowed acknowledgement,
+ * heartbeats, and the one end.
+ *
+ * Promises:
+ * - L1 `open` stores `started` only if nobody else runs the run and it has no end (one compare-and-set
+ *   over both subjects), or after everybody else's claim has expired.
+ * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is not
+ *   known to be stored is kept (bounded) and sent again.
+ * - L3 the end is stored once, and only while this attempt is the last one.
+ * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}).
+ */
+import {
+  encodeEvents,
+  type EventMessage,
+  type RunEnd,
+  runEnd,
+  type RunEvent,
+  runFilter,
+  runLog,
+  TAKEOVER_MS,
+} from '@switchboard/contract';
+import { readLast } from '../events/log-reader.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import { store, StoreError } from '../link/store.ts';
+
+/**
+ * What `open` found.
+ * - `started`: the run is ours; `attempt` says which try this is.
+ * - `ended`: it has its end; nothing is left to do but to acknowledge the request.
+ * - `busy`: somebody runs it, or did until a moment ago: ask again later.
+ * - `lost`: an earlier attempt had already shown output and is gone: it must not be run again.
+ */
+export type Opened =
+  | { readonly kind: 'started'; readonly attempt: number }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'lost'; readonly attempt: number };
+
+/** Messages not yet known to be stored; a writer that has more waits. */
+const WINDOW_MESSAGES = 256;
+/** Every so many messages, or after so long, one asks for an acknowledgement. */
+const ACK_EVERY_MESSAGES = 32;
+const ACK_EVERY_MS = 1_000;
+
+interface Unstored {
+  readonly data: Uint8Array;
+  /** The connection it went out on; -1 while it never did. */
+  epoch: number;
+}
+
+export class RunLog {
+  readonly run: string;
+  readonly #link: NatsLink;
+  readonly #worker: string;
+  readonly #subject: string;
+  readonly #unstored: Unstored[] = [];
+  readonly #buffer: RunEvent[] = [];
+  #attempt = 0;
+  #next = 1;
+  #lastSeq = 0;
+  #lastStoredSentAtMs = 0;
+  #lastSentAtMs = 0;
+  #sinceAck = 0;
+  #acking: Promise<unknown> | undefined;
+  #flushScheduled = false;
+  #closed = false;
+
+  constructor(link: NatsLink, run: string, worker: string) {
+    this.#link = link;
+    this.run = run;
+    this.#worker = worker;
+    this.#subject = runLog(run);
+  }
+
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** Whether anything but `started` was written: such a run is never silently run again. */
+  get shown(): boolean {
+    return this.#next > 2;
+  }
+
+  /** Milliseconds since the last message that is known to be stored was sent. */
+  leaseAgeMs(now: number): number {
+    return now - this.#lastStoredSentAtMs;
+  }
+
+  /** Milliseconds since anything was sent. */
+  quietMs(now: number): number {
+    return now - this.#lastSentAtMs;
+  }
+
+  /** Claims the run (L1). Retries while NATS is away until `signal` aborts. @throws StoreError */
+  async open(signal: AbortSignal): Promise<Opened> {
+    let expected = 0;
+    for (let attempt = 1; ; ) {
+      signal.throwIfAborted();
+      const data = this.#started(attempt);
+      const sentAtMs = performance.now();
+      try {
+        const { seq } = await store(this.#link, this.#subject, data, {
+          expectedLast: expected,
+          filter: runFilter(this.run),
+          timeoutMs: 2_000,
+        });
+        return this.#claimed(attempt, seq, sentAtMs);
+      } catch (error) {
+        const failure = error instanceof StoreError ? error.failure : undefined;
+        if (failure !== 'conflict' && failure !== 'unknown') throw error;
+      }
+      const last = await readLast(this.#link, this.run);
+      if (last === undefined) continue; // Not stored after all: say it again.
+      if (last.isEnd) return { kind: 'ended' };
+      const own = new TextDecoder().decode(data) === last.text;
+      if (own) return this.#claimed(attempt, last.seq, sentAtMs);
+      const { message } = last;
+      if (message.back !== true && last.ageMs < TAKEOVER_MS) return { kind: 'busy' };
+      expected = last.seq;
+      attempt = message.a + 1;
+      if (message.n + message.e.length > 2) {
+        this.#claimForEnd(attempt, last.seq);
+        return { kind: 'lost', attempt };
+      }
+    }
+  }
+
+  /**
+   * Adds one event. Events of one turn of the event loop travel in one message. Resolves at once,
+   * or when the window has room again: that is the backpressure on the model.
+   */
+  emit(event: RunEvent): Promise<void> | undefined {
+    this.#buffer.push(event);
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      setImmediate(() => this.#flush());
+    }
+    if (this.#unstored.length < WINDOW_MESSAGES) return undefined;
+    return this.#room();
+  }
+
+  /**
+   * Says that the run is alive and makes sure that all before it is stored (L2): what a lost
+   * connection may have swallowed goes out again first. Never throws.
+   */
+  async heartbeat(): Promise<void> {
+    if (!this.#closed) await this.#confirm();
+  }
+
+  /** @returns whether everything written so far is stored. */
+  async #confirm(): Promise<boolean> {
+    while (this.#acking !== undefined) await this.#acking;
+    if (!this.#link.connected) return false;
+    this.#publishUnstored();
+    return this.#publishAcked(encodeEvents({ a: this.#attempt, n: this.#next, e: [] }));
+  }
+
+  /**
+   * Stores the end (L2, L3). Tries for as long as `signal` lets it: a worker that lives never gives
+   * up an end. @returns `lost` when the run was ended or taken over by somebody else.
+   */
+  async end(end: RunEnd, signal: AbortSignal): Promise<'stored' | 'lost'> {
+    this.#closed = true;
+    const last = [...this.#buffer.splice(0), end];
+    const data = encodeEvents({ a: this.#attempt, n: this.#next, e: last });
+    for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
+      signal.throwIfAborted();
+      const outcome = await this.#tryEnd(data);
+      if (outcome !== 'again') return outcome;
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+    }
+  }
+
+  /** Gives an unfinished run back so that another worker may take it at once. @throws StoreError */
+  async handBack(): Promise<void> {
+    this.#closed = true;
+    while (this.#acking !== undefined) await this.#acking;
+    const message: EventMessage = { a: this.#attempt, n: this.#next, e: [], back: true };
+    await store(this.#link, this.#subject, encodeEvents(message), { timeoutMs: 2_000 });
+  }
+
+  /** Stops writing, without an end: the claim is lost or the worker gives up. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #tryEnd(data: Uint8Array): Promise<'stored' | 'lost' | 'again'> {
+    while (this.#acking !== undefined) await this.#acking;
+    if (!this.#link.connected) return 'again';
+    if (this.#unstored.length > 0 && !(await this.#confirm())) return 'again';
+    try {
+      await store(this.#link, runEnd(this.run), data, {
+        expectedLast: this.#lastSeq,
+        filter: runFilter(this.run),
+        timeoutMs: 2_000,
+      });
+      return 'stored';
+    } catch (error) {
+      const failure = error instanceof StoreError ? error.failure : 'refused';
+      if (failure !== 'conflict' && failure !== 'unknown') return 'again';
+    }
+    return this.#afterConflict(data);
+  }
+
+  /** Something else is last in the log: our own end or heartbeat, somebody's end, a later attempt. */
+  async #afterConflict(data: Uint8Array): Promise<'stored' | 'lost' | 'again'> {
+    try {
+      const last = await readLast(this.#link, this.run);
+      if (last === undefined) {
+        this.#lastSeq = 0; // The log was emptied (a new server): the end alone is what remains.
+        return 'again';
+      }
+      if (last.isEnd) return last.text === new TextDecoder().decode(data) ? 'stored' : 'lost';
+      if (last.message.a > this.#attempt) return 'lost';
+      this.#lastSeq = last.seq;
+    } catch {
+      // NATS is away: the loop in end() waits and asks again.
+    }
+    return 'again';
+  }
+
+  #started(attempt: number): Uint8Array {
+    return encodeEvents({ a: attempt, n: 1, e: [{ type: 'started', worker: this.#worker }] });
+  }
+
+  #claimed(attempt: number, seq: number, sentAtMs: number): Opened {
+    this.#attempt = attempt;
+    this.#next = 2;
+    this.#lastSentAtMs = sentAtMs;
+    this.#stored(seq, sentAtMs);
+    return { kind: 'started', attempt };
+  }
+
+  /** For an attempt that only stores an end: it comes right after what is there. */
+  #claimForEnd(attempt: number, seq: number): void {
+    this.#attempt = attempt;
+    this.#next = 1;
+    this.#lastSeq = seq;
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    if (this.#closed || this.#buffer.length === 0) return;
+    const events = this.#buffer.splice(0);
+    const now = performance.now();
+    const data = encodeEvents({ a: this.#attempt, n: this.#next, e: events });
+    this.#next += events.length;
+    this.#lastSentAtMs = now;
+    this.#sinceAck += 1;
+    this.#unstored.push({ data, epoch: -1 });
+    if (!this.#link.connected) return; // heartbeat() says it after the reconnect.
+    const due =
+      this.#sinceAck >= ACK_EVERY_MESSAGES || now - this.#lastStoredSentAtMs >= ACK_EVERY_MS;
+    if (due && this.#acking === undefined) {
+      this.#unstored.pop();
+      this.#publishUnstored();
+      this.#unstored.push({ data, epoch: this.#link.epoch });
+      void this.#publishAcked(data);
+    } else {
+      this.#publishUnstored();
+    }
+  }
+
+  /** Publishes what this connection has not carried yet, in order. */
+  #publishUnstored(): void {
+    const { epoch, connection } = this.#link;
+    for (const each of this.#unstored) {
+      if (each.epoch === epoch) continue;
+      each.epoch = epoch;
+      connection.publish(this.#subject, each.data);
+    }
+  }
+
+  /**
+   * Publishes one message and waits for its acknowledgement, which covers all that the same
+   * connection carried before it. Never throws.
+   */
+  #publishAcked(data: Uint8Array): Promise<boolean> {
+    const count = this.#unstored.length;
+    const { epoch } = this.#link;
+    const sentAtMs = performance.now();
+    this.#sinceAck = 0;
+    this.#lastSentAtMs = sentAtMs;
+    const acked = store(this.#link, this.#subject, data, { timeoutMs: 2_000 }).then(
+      ({ seq }) => {
+        const covered = this.#unstored.slice(0, count).every((each) => each.epoch === epoch);
+        if (covered) this.#unstored.splice(0, count);
+        this.#stored(seq, sentAtMs);
+        return covered;
+      },
+      () => {
+        // Perhaps none of it arrived: the next one sends all of it again; readers drop repeats.
+        for (const each of this.#unstored) each.epoch = -1;
+        return false;
+      },
+    );
+    this.#acking = acked.finally(() => {
+      this.#acking = undefined;
+    });
+    return acked;
+  }
+
+  async #room(): Promise<void> {
+    while (this.#unstored.length >= WINDOW_MESSAGES && !this.#closed) {
+      if (!(await this.#confirm())) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  #stored(seq: number, sentAtMs: number): void {
+    this.#lastSeq = Math.max(this.#lastSeq, seq);
+    this.#lastStoredSentAtMs = Math.max(this.#lastStoredSentAtMs, sentAtMs);
+  }
+}

@@ -1,0 +1,80 @@
+/** The runs of this worker now, and the clockwork that keeps their claims alive. */
+import { HEARTBEAT_MS, LEASE_MS } from '@switchboard/contract';
+import type { NatsLink } from '../link/nats-link.ts';
+import { inProgress } from './delivery.ts';
+import type { RunLog } from './run-log.ts';
+
+export interface RunningRun {
+  readonly log: RunLog;
+  /** Where the request is acknowledged; replaced when it is delivered again to this worker. */
+  reply: string;
+  readonly controller: AbortController;
+  /** Set once the run's log was claimed: before that there is no lease to lose. */
+  claimed: boolean;
+}
+
+/** The abort reason of a run that somebody else may have taken by now. */
+export class LeaseLost extends Error {
+  constructor() {
+    super('the claim on the run ran out');
+    this.name = 'LeaseLost';
+  }
+}
+
+const TICK_MS = 1_000;
+
+export class RunningRuns {
+  readonly #link: NatsLink;
+  readonly #runs = new Map<string, RunningRun>();
+  readonly #timer: NodeJS.Timeout;
+  #ticks = 0;
+
+  constructor(link: NatsLink) {
+    this.#link = link;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  get(run: string): RunningRun | undefined {
+    return this.#runs.get(run);
+  }
+
+  add(run: string, running: RunningRun): void {
+    this.#runs.set(run, running);
+  }
+
+  delete(run: string): void {
+    this.#runs.delete(run);
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, RunningRun]> {
+    return this.#runs.entries();
+  }
+
+  /** Says at once, after a reconnect, that all of them are alive. */
+  renewAll(): void {
+    for (const { log, reply, claimed } of this.#runs.values()) {
+      inProgress(this.#link, reply);
+      if (claimed) void log.heartbeat();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #tick(): void {
+    this.#ticks += 1;
+    const renew = this.#ticks % (HEARTBEAT_MS / TICK_MS) === 0;
+    const now = performance.now();
+    for (const { log, reply, controller, claimed } of this.#runs.values()) {
+      if (renew) inProgress(this.#link, reply);
+      if (!claimed) continue;
+      if (log.leaseAgeMs(now) > LEASE_MS) controller.abort(new LeaseLost());
+      else if (log.leaseAgeMs(now) >= HEARTBEAT_MS) void log.heartbeat();
+    }
+  }
+}

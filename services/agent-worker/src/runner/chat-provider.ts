@@ -1,0 +1,35 @@
+import type { RunEvent } from '@switchboard/contract';
+
+/** One call of the model endpoint. */
+export interface ChatCall {
+  /** OpenAI's chat completion request, ready to be sent. */
+  readonly body: ProviderRequest;
+  /** Sent as `x-request-id`, so that the provider's logs and ours can be joined. */
+  readonly requestId: string;
+  /** Closes the socket at once, whatever the call is doing. */
+  readonly signal: AbortSignal;
+}
+
+export interface ProviderRequest {
+  readonly model: string;
+  readonly messages: readonly unknown[];
+  readonly stream: boolean;
+  readonly [field: string]: unknown;
+}
+
+/** What the runner needs of a model endpoint. Both calls throw a {@link ProviderFailure}. */
+export interface ChatProvider {
+  /** Sends the request; resolves when the answer's headers are here and promise success. */
+  open(call: ChatCall): Promise<Answer>;
+}
+
+/** An answer on its way. It is read piece by piece: who does not read slows the provider down. */
+export interface Answer {
+  /**
+   * Waits for the next piece and appends its events, at least one, to `into`. False: the last event
+   * was `completed` and nothing follows. When it throws, nothing was appended.
+   */
+  read(into: RunEvent[]): Promise<boolean>;
+  /** Gives the connection back if the answer was read to its end, else closes it. Idempotent. */
+  close(): void;
+}

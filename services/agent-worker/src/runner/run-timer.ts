@@ -1,0 +1,130 @@
+import { SwitchboardError } from '@switchboard/contract';
+import type { AgentProfile } from '@switchboard/contract';
+
+export interface RunLimits {
+  /** From the start of the run, retries included, to the first token. */
+  readonly firstTokenMs: number;
+  /** Longest wait for the provider between two tokens. */
+  readonly idleMs: number;
+  readonly runMs: number;
+}
+
+export function limitsOf(profile: AgentProfile): RunLimits {
+  return {
+    firstTokenMs: profile.first_token_timeout * 1_000,
+    idleMs: profile.idle_timeout * 1_000,
+    runMs: profile.timeout * 1_000,
+  };
+}
+
+/**
+ * The one signal of a run: aborted with the caller's reason, or with the time-out that passed
+ * first. Time in which nobody waits for the provider (a slow reader) counts only for the run.
+ *
+ * One timer serves all limits. It is never re-armed by a token: a token only notes the time, and the
+ * timer, when it fires early, looks how long it still has. Invariant: it is armed for no later than
+ * the first limit that could pass.
+ */
+export class RunTimer {
+  readonly #controller = new AbortController();
+  readonly #limits: RunLimits;
+  readonly #parent: AbortSignal;
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #firstToken = true;
+  /** Since when the run waits for the provider; undefined while it does not. */
+  #waitingSinceMs: number | undefined;
+
+  constructor(limits: RunLimits, parent: AbortSignal, nowMs = () => performance.now()) {
+    this.#limits = limits;
+    this.#parent = parent;
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
+    if (parent.aborted) {
+      this.#onParentAbort();
+      return;
+    }
+    parent.addEventListener('abort', this.#onParentAbort, { once: true });
+    this.#arm(this.#startedMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** From now on the provider is waited for. */
+  waiting(): void {
+    this.#waitingSinceMs = this.#nowMs();
+  }
+
+  /** The provider has shown progress: the first-token limit gives way to the idle one. */
+  received(): void {
+    this.#waitingSinceMs = undefined;
+    if (!this.#firstToken) return;
+    this.#firstToken = false;
+    this.#arm(this.#nowMs());
+  }
+
+  /** The provider is called again, nothing having been shown yet. */
+  retrying(): void {
+    this.#waitingSinceMs = undefined;
+    this.#firstToken = true;
+    this.#arm(this.#nowMs());
+  }
+
+  /** How long a retry may wait so that a token could still come in time. */
+  get firstTokenLeftMs(): number {
+    const allowedMs = Math.min(this.#limits.firstTokenMs, this.#limits.runMs);
+    return this.#startedMs + allowedMs - this.#nowMs();
+  }
+
+  /** Leaves no timer and no listener behind. Idempotent. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#parent.removeEventListener('abort', this.#onParentAbort);
+  }
+
+  readonly #onParentAbort = (): void => {
+    clearTimeout(this.#timer);
+    this.#controller.abort(this.#parent.reason);
+  };
+
+  #arm(nowMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#controller.signal.aborted) return;
+    const untilMs = Math.min(this.#startedMs + this.#limits.runMs, this.#waitLimitMs(nowMs));
+    // A timer may fire a fraction of a millisecond early; at least 1 keeps that from spinning.
+    this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(untilMs - nowMs)));
+  }
+
+  /** When the present wait, or one that began now, would be too long. */
+  #waitLimitMs(nowMs: number): number {
+    return this.#firstToken
+      ? this.#startedMs + this.#limits.firstTokenMs
+      : (this.#waitingSinceMs ?? nowMs) + this.#limits.idleMs;
+  }
+
+  readonly #onTimer = (): void => {
+    const nowMs = this.#nowMs();
+    const { firstTokenMs, idleMs, runMs } = this.#limits;
+    if (nowMs >= this.#startedMs + runMs) {
+      this.#expire('run_timeout', `The run took longer than ${inSeconds(runMs)}.`);
+    } else if (nowMs < this.#waitLimitMs(nowMs)) {
+      this.#arm(nowMs);
+    } else if (this.#firstToken) {
+      const message = `The model sent nothing within ${inSeconds(firstTokenMs)}.`;
+      this.#expire('first_token_timeout', message);
+    } else {
+      this.#expire('idle_timeout', `The model was silent for longer than ${inSeconds(idleMs)}.`);
+    }
+  };
+
+  #expire(code: 'run_timeout' | 'first_token_timeout' | 'idle_timeout', message: string): void {
+    this.#controller.abort(new SwitchboardError(code, message));
+  }
+}
+
+function inSeconds(ms: number): string {
+  return ms === 1_000 ? '1 second' : `${ms / 1_000} seconds`;
+}

@@ -1,0 +1,51 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { keepRecord, onceClosed, processingMs } from './request-record.ts';
+import type { RequestRecord } from './request-record.ts';
+
+interface AccessLog {
+  info(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+}
+
+/** Probes come every few seconds and say nothing new. */
+const QUIET_ROUTES = new Set(['/livez', '/readyz']);
+
+/** What the log calls a status that was never sent: the client had left. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/**
+ * One log line a request, when it is over, however it ended: request id, route, status, times and
+ * outcome. No prompts, keys, paths or query strings.
+ */
+export function installAccessLog(instance: FastifyInstance, log: AccessLog): void {
+  instance.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
+    const record: RequestRecord = {
+      requestId: request.id,
+      startedAtMs: performance.now(),
+      method: request.method,
+      route: request.is404 ? 'none' : (request.routeOptions.url ?? 'none'),
+    };
+    const response = reply.raw;
+    keepRecord(raw, response, record);
+    reply.header('x-request-id', request.id);
+    // A write that meets a closed connection: `close` tells the same, and is handled.
+    response.on('error', () => undefined);
+    onceClosed(raw, response, () => {
+      if (!response.writableEnded) record.outcome ??= 'client_gone';
+      record.onClosed?.();
+      writeLine(log, record, response);
+    });
+    done();
+  });
+}
+
+function writeLine(log: AccessLog, record: RequestRecord, response: ServerResponse): void {
+  const { requestId, run, method, route, queueWaitMs, outcome = 'ok' } = record;
+  const status = record.status ?? (outcome === 'client_gone' ? CLIENT_CLOSED_REQUEST : response.statusCode);
+  const durationMs = processingMs(record);
+  const fields = { requestId, run, method, route, status, durationMs, queueWaitMs, outcome };
+  if (QUIET_ROUTES.has(route)) log.debug(fields, 'request');
+  else log.info(fields, 'request');
+}

@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { ChatController } from './chat/chat.controller.ts';
+import { ChatService } from './chat/chat.service.ts';
+import { DocsController } from './docs/docs.controller.ts';
+import { DocsPage } from './docs/docs-page.ts';
+import { HealthController } from './health/health.controller.ts';
+import { Readiness } from './health/readiness.ts';
+import { ModelCatalogue } from './models/model-catalogue.ts';
+import { ModelsController } from './models/models.controller.ts';
+
+/** What the controllers answer with: plain objects, made outside Nest. */
+export interface AppParts {
+  readonly chat: ChatService;
+  readonly models: ModelCatalogue;
+  readonly readiness: Readiness;
+  readonly docs: DocsPage;
+}
+
+@Module({})
+export class AppModule {
+  static with(parts: AppParts): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [ChatController, ModelsController, HealthController, DocsController],
+      providers: [
+        { provide: ChatService, useValue: parts.chat },
+        { provide: ModelCatalogue, useValue: parts.models },
+        { provide: Readiness, useValue: parts.readiness },
+        { provide: DocsPage, useValue: parts.docs },
+      ],
+    };
+  }
+}

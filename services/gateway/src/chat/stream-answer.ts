@@ -1,0 +1,141 @@
+import type { RunEvent, SwitchboardError, Usage } from '@switchboard/contract';
+import { errorBody } from '../http-errors/http-errors.ts';
+import { sendError } from '../http-errors/send-error.ts';
+import type { Answer, Completed } from './answer.ts';
+import { deltaChunk, finishChunk, roleChunk, usageChunk } from './completion-chunks.ts';
+import type { AnswerHead } from './completion-types.ts';
+import type { ChatExchange } from './exchange.ts';
+import { SseWriter } from './sse-writer.ts';
+
+export interface StreamTimes {
+  /** Longest hold of the status line after the run was accepted, in milliseconds. */
+  readonly statusHoldMs: number;
+  /** Longest hold of the status line after the run has started, in milliseconds. */
+  readonly startedHoldMs: number;
+  /** A stream that is silent for this long gets a comment, in milliseconds. */
+  readonly heartbeatIntervalMs: number;
+}
+
+/**
+ * The answer as server-sent events.
+ *
+ * The status line is held until the first part of the answer or one of the two holds, so that a
+ * refusal of the queue or of the provider still has its own status. After that an error can only be
+ * the last event of the stream.
+ */
+export class StreamAnswer implements Answer {
+  readonly #exchange: ChatExchange;
+  readonly #head: AnswerHead;
+  readonly #includeUsage: boolean;
+  readonly #times: StreamTimes;
+  readonly #sse: SseWriter;
+  readonly #heartbeat: NodeJS.Timeout;
+  #hold: NodeJS.Timeout;
+  #usage: Usage | undefined;
+  #roleSent = false;
+  #written = false;
+
+  constructor(
+    exchange: ChatExchange,
+    head: AnswerHead,
+    includeUsage: boolean,
+    times: StreamTimes,
+  ) {
+    this.#exchange = exchange;
+    this.#head = head;
+    this.#includeUsage = includeUsage;
+    this.#times = times;
+    this.#sse = new SseWriter(exchange.response, exchange.slowReader);
+    this.#hold = setTimeout(() => this.#openQueued(), times.statusHoldMs);
+    this.#heartbeat = setInterval(() => this.#beat(), times.heartbeatIntervalMs);
+  }
+
+  get blocked(): boolean {
+    return this.#sse.opened && this.#sse.blocked;
+  }
+
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#sse.drained(signal);
+  }
+
+  started(): void {
+    if (this.#sse.opened) {
+      this.#sendRole('');
+      return;
+    }
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => this.#openStarted(), this.#times.startedHoldMs);
+  }
+
+  take(event: RunEvent): void {
+    if (event.type === 'usage') this.#usage = event.usage;
+    const chunk = deltaChunk(this.#head, this.#includeUsage, event);
+    if (chunk === undefined) return;
+    this.#open();
+    this.#sendRole(event.type === 'tool.call' ? null : '');
+    this.#send(chunk);
+  }
+
+  complete(end: Completed): void {
+    this.#exchange.record.outcome ??= 'ok';
+    this.#open();
+    this.#sendRole('');
+    this.#send(finishChunk(this.#head, this.#includeUsage, end));
+    if (this.#includeUsage && this.#usage !== undefined) {
+      this.#send(usageChunk(this.#head, this.#usage));
+    }
+    this.#sse.event('[DONE]');
+    this.#sse.end();
+  }
+
+  fail(error: SwitchboardError): void {
+    const { response, record, started } = this.#exchange;
+    if (!this.#sse.opened) {
+      sendError(response, record, error, { started });
+      return;
+    }
+    record.outcome ??= error.code;
+    this.#sse.event(JSON.stringify(errorBody(error)));
+    this.#sse.end();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#hold);
+    clearInterval(this.#heartbeat);
+  }
+
+  #open(): void {
+    if (this.#sse.opened) return;
+    clearTimeout(this.#hold);
+    this.#sse.open(this.#exchange.headers());
+  }
+
+  #openQueued(): void {
+    this.#open();
+    this.#sse.comment('queued');
+  }
+
+  #openStarted(): void {
+    this.#open();
+    this.#sendRole('');
+  }
+
+  #sendRole(content: '' | null): void {
+    if (this.#roleSent) return;
+    this.#roleSent = true;
+    this.#send(roleChunk(this.#head, this.#includeUsage, content));
+  }
+
+  #send(chunk: object): void {
+    this.#written = true;
+    this.#sse.event(JSON.stringify(chunk));
+  }
+
+  #beat(): void {
+    const silent = !this.#written;
+    this.#written = false;
+    // Nothing is added for a client that has not taken the last of it: what waits stays bounded.
+    if (!silent || !this.#sse.opened || this.#sse.blocked) return;
+    this.#sse.comment(this.#exchange.started ? 'heartbeat' : 'queued');
+  }
+}

@@ -1,0 +1,188 @@
+/** The gateway as one object: everything between the TCP port and the run queue. */
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { LoggerService } from '@nestjs/common';
+import type { AgentProfile } from '@switchboard/contract';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { installAccessLog } from './access-log/access-log.ts';
+import { requestIdOf } from './access-log/request-record.ts';
+import { AppModule } from './app.module.ts';
+import { ChatService } from './chat/chat.service.ts';
+import type { RunSubmitter } from './chat/run-submitter.ts';
+import { DocsPage } from './docs/docs-page.ts';
+import { openApiDocument } from './docs/openapi.ts';
+import { Readiness } from './health/readiness.ts';
+import { answerClientError } from './http-errors/client-error.ts';
+import { HttpErrorFilter } from './http-errors/http-error.filter.ts';
+import { RouteTable } from './http-errors/route-table.ts';
+import { ModelCatalogue } from './models/model-catalogue.ts';
+
+export interface GatewayLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface GatewayOptions {
+  readonly runs: RunSubmitter;
+  /** Whether the queue can take requests, answered at once. */
+  readonly queueReady: () => boolean;
+  readonly profiles: readonly AgentProfile[];
+  readonly version: string;
+  readonly log: GatewayLog;
+  readonly nestLog: LoggerService;
+  readonly limits: GatewayLimits;
+}
+
+/** Milliseconds and bytes. */
+export interface GatewayLimits {
+  readonly bodyMaxBytes: number;
+  /** Longest time for a whole request to arrive. */
+  readonly bodyTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly statusHoldMs: number;
+  /** Default {@link STARTED_HOLD_MS}. */
+  readonly startedHoldMs?: number;
+  /** Default {@link SLOW_READER_MS}. */
+  readonly slowReaderMs?: number;
+}
+
+/**
+ * How long the status line of a stream waits for the first part of the answer once its run has
+ * started. Long enough for a provider to refuse, so that its 400 or 401 is a status and not an event.
+ */
+export const STARTED_HOLD_MS = 1_000;
+/** A client that takes nothing of what waits for it for this long is dropped. */
+export const SLOW_READER_MS = 60_000;
+/** Above the idle time of common load balancers, so that they close a connection before we do. */
+const KEEP_ALIVE_MS = 65_000;
+/** How often Node looks for requests that are too slow. */
+const CONNECTIONS_CHECK_MS = 1_000;
+/** Room for an agent's name in a path. */
+const PARAM_MAX_LENGTH = 512;
+/** How long {@link Gateway.close} waits for last bytes before it cuts the connections. */
+const CLOSE_GRACE_MS = 1_000;
+
+export class Gateway {
+  readonly #app: NestFastifyApplication;
+  readonly #chat: ChatService;
+  readonly #readiness: Readiness;
+
+  private constructor(app: NestFastifyApplication, chat: ChatService, readiness: Readiness) {
+    this.#app = app;
+    this.#chat = chat;
+    this.#readiness = readiness;
+  }
+
+  static async create(options: GatewayOptions): Promise<Gateway> {
+    const { limits, log, profiles } = options;
+    const readiness = new Readiness(options.queueReady);
+    const chat = new ChatService({
+      runs: options.runs,
+      profiles,
+      log,
+      startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
+      statusHoldMs: limits.statusHoldMs,
+      heartbeatIntervalMs: limits.heartbeatIntervalMs,
+      slowReaderMs: limits.slowReaderMs ?? SLOW_READER_MS,
+    });
+    const routes = new RouteTable();
+    const filter = new HttpErrorFilter({ routes, bodyMaxBytes: limits.bodyMaxBytes, log });
+    const adapter = createAdapter(limits, filter, log);
+    prepareRouter(adapter.getInstance(), { routes, readiness, log });
+    const parts = {
+      chat,
+      readiness,
+      models: new ModelCatalogue(profiles, Date.now()),
+      docs: new DocsPage(openApiDocument(options.version)),
+    };
+    const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(parts), adapter, {
+      logger: options.nestLog,
+      // Fastify's own parser of JSON is used; Nest's would add one for forms.
+      bodyParser: false,
+      abortOnError: false,
+    });
+    app.useGlobalFilters(filter);
+    await app.init();
+    return new Gateway(app, chat, readiness);
+  }
+
+  /** Listens and returns the port. Rejects with the system's error (EADDRINUSE). */
+  async listen(port: number, host: string): Promise<number> {
+    await this.#app.listen(port, host);
+    const address: unknown = this.#app.getHttpServer().address();
+    const isBound = typeof address === 'object' && address !== null && 'port' in address;
+    return isBound ? Number(address.port) : port;
+  }
+
+  /** Chat requests that are being answered now. */
+  get open(): number {
+    return this.#chat.open;
+  }
+
+  /** Not ready any more; new chat requests are refused, and connections closed with their answer. */
+  stopIntake(): void {
+    this.#readiness.stop();
+    this.#chat.stopIntake();
+  }
+
+  /** Resolves when the last open answer has ended. */
+  drained(): Promise<void> {
+    return this.#chat.drained();
+  }
+
+  /** Ends what is still open with the error `shutting_down`. */
+  abort(): void {
+    this.#chat.abort();
+  }
+
+  /** Stops listening; connections that are still busy after a moment are cut. */
+  async close(): Promise<void> {
+    const server = this.#app.getHttpServer();
+    const cut = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    try {
+      await this.#app.close();
+    } finally {
+      clearTimeout(cut);
+    }
+  }
+}
+
+function createAdapter(
+  limits: GatewayLimits,
+  filter: HttpErrorFilter,
+  log: GatewayLog,
+): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: limits.bodyMaxBytes,
+    requestTimeout: limits.bodyTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    routerOptions: { maxParamLength: PARAM_MAX_LENGTH },
+    genReqId: requestIdOf,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      filter.answer(error, request, reply);
+    },
+    // No Nest middleware is used: without its plugin each request is one hook shorter.
+    skipMiddie: true,
+  });
+}
+
+function prepareRouter(
+  instance: FastifyInstance,
+  parts: { routes: RouteTable; readiness: Readiness; log: GatewayLog },
+): void {
+  const { routes, readiness, log } = parts;
+  // Anything but JSON is refused by its content type.
+  instance.removeContentTypeParser('text/plain');
+  instance.addHook('onRoute', ({ method, url }) => routes.add([method].flat(), url));
+  installAccessLog(instance, log);
+  instance.addHook('onRequest', (_request, reply, done) => {
+    // While a load balancer takes us out, connections end with an answer instead of in the middle.
+    if (readiness.draining) reply.header('connection', 'close');
+    done();
+  });
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ERROR_CODES, SwitchboardError } from '@switchboard/contract';
+import type { ErrorCode } from '@switchboard/contract';
+import { HTTP_ERRORS, errorAnswer, errorBody } from './http-errors.ts';
+
+const STATUSES: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  unsupported_parameter: 400,
+  model_not_found: 404,
+  unknown_route: 404,
+  method_not_allowed: 405,
+  unsupported_media_type: 415,
+  body_too_large: 413,
+  request_timeout: 408,
+  too_many_outstanding: 429,
+  queue_full: 503,
+  queue_timeout: 503,
+  queue_unavailable: 503,
+  shutting_down: 503,
+  provider_rejected: 400,
+  provider_auth: 502,
+  provider_rate_limited: 503,
+  provider_error: 502,
+  provider_unreachable: 502,
+  provider_bad_response: 502,
+  provider_stream_cut: 502,
+  first_token_timeout: 504,
+  idle_timeout: 504,
+  run_timeout: 504,
+  worker_lost: 502,
+  too_many_attempts: 502,
+  request_lost: 502,
+  answer_incomplete: 502,
+  cancelled: 499,
+  internal_error: 500,
+};
+
+describe('http errors', () => {
+  it('gives every code of the contract exactly its status', () => {
+    assert.deepEqual(Object.keys(HTTP_ERRORS).toSorted(), [...ERROR_CODES].toSorted());
+    for (const code of ERROR_CODES) {
+      assert.equal(errorAnswer(new SwitchboardError(code, 'x')).status, STATUSES[code], code);
+    }
+  });
+
+  it('names a time to retry on every 429 and 503, in both headers, and on nothing else', () => {
+    for (const code of ERROR_CODES) {
+      const { status, headers } = errorAnswer(new SwitchboardError(code, 'x'));
+      const timed = status === 429 || status === 503;
+      assert.equal(headers['retry-after'] !== undefined, timed, code);
+      assert.equal(headers['retry-after-ms'] !== undefined, timed, code);
+    }
+  });
+
+  it('never names more than 60 s, and never 0 s', () => {
+    for (const [retryAfterMs, seconds, milliseconds] of [
+      [600_000, '60', '60000'],
+      [1_200, '2', '1200'],
+      [0, '1', '1'],
+      [-5, '1', '1'],
+    ] as const) {
+      const error = new SwitchboardError('queue_full', 'x', { retryAfterMs });
+      const { headers } = errorAnswer(error);
+      assert.deepEqual([headers['retry-after'], headers['retry-after-ms']], [seconds, milliseconds]);
+    }
+  });
+
+  it('allows a retry only where no run has started', () => {
+    const safe = ERROR_CODES.filter(
+      (code) => errorAnswer(new SwitchboardError(code, 'x')).headers['x-should-retry'] === 'true',
+    );
+    assert.deepEqual(safe, [
+      'request_timeout',
+      'too_many_outstanding',
+      'queue_full',
+      'queue_timeout',
+      'queue_unavailable',
+      'shutting_down',
+    ]);
+    for (const code of ERROR_CODES) {
+      const { headers } = errorAnswer(new SwitchboardError(code, 'x'), true);
+      assert.equal(headers['x-should-retry'], 'false', code);
+    }
+  });
+
+  it('closes the connection with an answer that ends the process or an unread body', () => {
+    const closing = ERROR_CODES.filter(
+      (code) => errorAnswer(new SwitchboardError(code, 'x')).headers['connection'] === 'close',
+    );
+    assert.deepEqual(closing, ['request_timeout', 'shutting_down']);
+  });
+
+  it("speaks OpenAI's own codes where its clients know them", () => {
+    assert.deepEqual(errorBody(new SwitchboardError('queue_full', 'Full.')), {
+      error: {
+        message: 'Full.',
+        type: 'service_unavailable_error',
+        param: null,
+        code: 'server_is_overloaded',
+      },
+    });
+    assert.deepEqual(errorBody(new SwitchboardError('too_many_outstanding', 'Too many.')), {
+      error: {
+        message: 'Too many.',
+        type: 'rate_limit_error',
+        param: null,
+        code: 'rate_limit_exceeded',
+      },
+    });
+  });
+
+  it('never sends the internal cause', () => {
+    const error = new SwitchboardError('internal_error', 'Oops.', { cause: new Error('secret') });
+    assert.equal(JSON.stringify(errorAnswer(error)).includes('secret'), false);
+  });
+});

@@ -1,0 +1,128 @@
+/**
+ * The only place where error codes become HTTP. The table names every code of the contract once;
+ * `docs/failure-modes.md` describes each of them.
+ */
+import type { ErrorCode, SwitchboardError } from '@switchboard/contract';
+
+/** How one code looks to an HTTP client. */
+export interface HttpError {
+  readonly status: number;
+  /** OpenAI's `type`. */
+  readonly type: ErrorType;
+  /** OpenAI's `code`, where OpenAI's clients know one; else our own code is sent. */
+  readonly wireCode?: string;
+  /** Whether the request can be sent again without a run being paid for twice. */
+  readonly retry: 'safe' | 'never';
+  /** `retry-after` when the failure itself does not name a time, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Whether the connection is closed with the answer. */
+  readonly close?: true;
+}
+
+type ErrorType =
+  | 'invalid_request_error'
+  | 'rate_limit_error'
+  | 'service_unavailable_error'
+  | 'server_error';
+
+/** The SDKs ignore a longer `retry-after` and guess instead. */
+const RETRY_AFTER_MAX_MS = 60_000;
+
+const caller = (status: number): HttpError => ({
+  status,
+  type: 'invalid_request_error',
+  retry: 'never',
+});
+/** The run had started, or may have: a second one would cost twice. */
+const failed = (status: number): HttpError => ({ status, type: 'server_error', retry: 'never' });
+/** Refused before a run started. */
+const busy = (retryAfterMs: number): HttpError => ({
+  status: 503,
+  type: 'service_unavailable_error',
+  retry: 'safe',
+  retryAfterMs,
+});
+
+export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
+  invalid_request: caller(400),
+  unsupported_parameter: caller(400),
+  model_not_found: caller(404),
+  unknown_route: caller(404),
+  method_not_allowed: caller(405),
+  unsupported_media_type: caller(415),
+  body_too_large: caller(413),
+  request_timeout: { ...caller(408), retry: 'safe', close: true },
+
+  too_many_outstanding: {
+    status: 429,
+    type: 'rate_limit_error',
+    wireCode: 'rate_limit_exceeded',
+    retry: 'safe',
+    retryAfterMs: 1_000,
+  },
+  queue_full: { ...busy(1_000), wireCode: 'server_is_overloaded' },
+  queue_timeout: busy(5_000),
+  queue_unavailable: busy(2_000),
+  shutting_down: { ...busy(1_000), close: true },
+
+  provider_rejected: caller(400),
+  provider_auth: failed(502),
+  provider_rate_limited: { ...busy(5_000), retry: 'never' },
+  provider_error: failed(502),
+  provider_unreachable: failed(502),
+  provider_bad_response: failed(502),
+  provider_stream_cut: failed(502),
+  first_token_timeout: failed(504),
+  idle_timeout: failed(504),
+  run_timeout: failed(504),
+
+  worker_lost: failed(502),
+  too_many_attempts: failed(502),
+  request_lost: failed(502),
+  answer_incomplete: failed(502),
+  // Nobody waits for this answer but a caller whose run somebody else cancelled.
+  cancelled: { ...failed(499), type: 'invalid_request_error' },
+  internal_error: failed(500),
+};
+
+/** OpenAI's error object, as it stands in a body and in the last event of a broken stream. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: ErrorBody;
+}
+
+export function errorBody(error: SwitchboardError): ErrorBody {
+  const { type, wireCode } = HTTP_ERRORS[error.code];
+  const code = wireCode ?? error.code;
+  return { error: { message: error.message, type, param: error.param ?? null, code } };
+}
+
+/**
+ * Status, headers and body for `error`. `started`: whether a run had started for this request, after
+ * which no retry is safe.
+ */
+export function errorAnswer(error: SwitchboardError, started = false): ErrorAnswer {
+  const known = HTTP_ERRORS[error.code];
+  const headers: Record<string, string> = {
+    'content-type': 'application/json; charset=utf-8',
+    'x-should-retry': known.retry === 'safe' && !started ? 'true' : 'false',
+  };
+  if (known.retryAfterMs !== undefined) {
+    const wanted = Math.max(1, Math.ceil(error.retryAfterMs ?? known.retryAfterMs));
+    const retryAfterMs = Math.min(wanted, RETRY_AFTER_MAX_MS);
+    headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));
+    headers['retry-after-ms'] = String(retryAfterMs);
+  }
+  if (known.close === true) headers['connection'] = 'close';
+  return { status: known.status, headers, body: errorBody(error) };
+}

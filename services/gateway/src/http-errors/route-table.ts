@@ -1,0 +1,28 @@
+/** Which methods each route has, so that a wrong method on a known path is a 405 and not a 404. */
+export class RouteTable {
+  readonly #exact = new Map<string, Set<string>>();
+  readonly #prefixes = new Map<string, Set<string>>();
+
+  /** `url` is the router's pattern; only a trailing `*` is understood as a wildcard. */
+  add(methods: readonly string[], url: string): void {
+    const [table, key] = url.endsWith('*')
+      ? [this.#prefixes, url.slice(0, -1)]
+      : [this.#exact, url];
+    const known = table.get(key) ?? new Set();
+    for (const method of methods) known.add(method);
+    table.set(key, known);
+  }
+
+  /** In alphabetical order; empty when there is no such path. */
+  allowed(path: string): readonly string[] {
+    const found = this.#exact.get(path) ?? this.#byPrefix(path);
+    return found === undefined ? [] : [...found].toSorted();
+  }
+
+  #byPrefix(path: string): Set<string> | undefined {
+    for (const [prefix, methods] of this.#prefixes) {
+      if (path.startsWith(prefix) && path.length > prefix.length) return methods;
+    }
+    return undefined;
+  }
+}

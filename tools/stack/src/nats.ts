@@ -1,0 +1,133 @@
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { NATS_SERVER, resolveProgram } from '@switchboard/external';
+
+import { childEnvironment } from './child-environment.ts';
+import { findStablePort } from './free-port.ts';
+import { guardFolder } from './guardian.ts';
+import type { LineListener } from './line-log.ts';
+import { ManagedProcess } from './managed-process.ts';
+import type { Exit } from './managed-process.ts';
+
+export interface NatsOptions {
+  /** Default: a free one that survives restarts. */
+  readonly port?: number;
+  /** Where JetStream keeps its files; default a temporary folder that `stop` removes. */
+  readonly storeDir?: string;
+  /** Default 8 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** More lines of nats-server configuration, such as `authorization { ... }`. */
+  readonly extraConfig?: string;
+  readonly onLine?: LineListener | undefined;
+}
+
+const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
+const START_TIMEOUT_MS = 20_000;
+
+/** A nats-server with JetStream on 127.0.0.1. */
+export class NatsServer {
+  readonly name = 'nats-server';
+  readonly port: number;
+  readonly url: string;
+  readonly #configFile: string;
+  readonly #scratch: string;
+  readonly #onLine: LineListener | undefined;
+  #process: ManagedProcess;
+
+  private constructor(
+    port: number,
+    scratch: string,
+    onLine: LineListener | undefined,
+    started: ManagedProcess,
+  ) {
+    this.port = port;
+    this.url = `nats://127.0.0.1:${port}`;
+    this.#scratch = scratch;
+    this.#configFile = join(scratch, 'nats.conf');
+    this.#onLine = onLine;
+    this.#process = started;
+  }
+
+  /** Starts a server and waits until JetStream answers. */
+  static async start(options: NatsOptions = {}): Promise<NatsServer> {
+    const port = options.port ?? (await findStablePort());
+    const scratch = await fs.mkdtemp(join(tmpdir(), 'switchboard-nats-'));
+    guardFolder(scratch);
+    try {
+      const configFile = join(scratch, 'nats.conf');
+      await fs.writeFile(configFile, configuration(port, scratch, options));
+      const started = await launch(configFile, options.onLine);
+      return new NatsServer(port, scratch, options.onLine, started);
+    } catch (error) {
+      await fs.rm(scratch, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** The process of now; another one after `restart`. */
+  get process(): ManagedProcess {
+    return this.#process;
+  }
+
+  get exited(): Promise<Exit> {
+    return this.#process.exited;
+  }
+
+  logs(): readonly string[] {
+    return this.#process.logs();
+  }
+
+  kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    return this.#process.kill(signal);
+  }
+
+  /** Starts it again on the same port and store; stops it first if it still runs. */
+  async restart(): Promise<void> {
+    await this.#process.stop();
+    this.#process = await launch(this.#configFile, this.#onLine);
+  }
+
+  /** Stops it and removes its temporary files. */
+  async stop(): Promise<Exit> {
+    const exit = await this.#process.stop();
+    await fs.rm(this.#scratch, { recursive: true, force: true });
+    return exit;
+  }
+}
+
+/** Starts a nats-server with JetStream; see NatsOptions. */
+export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+  return await NatsServer.start(options);
+}
+
+async function launch(configFile: string, onLine?: LineListener): Promise<ManagedProcess> {
+  const started = await ManagedProcess.spawn({
+    name: 'nats-server',
+    command: await resolveProgram(NATS_SERVER),
+    arguments: ['-c', configFile],
+    env: childEnvironment(),
+    onLine,
+  });
+  await started.firstLine(
+    (line) => line.includes('Server is ready') || undefined,
+    START_TIMEOUT_MS,
+  );
+  return started;
+}
+
+function configuration(port: number, scratch: string, options: NatsOptions): string {
+  const storeDir = options.storeDir ?? join(scratch, 'jetstream');
+  return [
+    `listen: "127.0.0.1:${port}"`,
+    `max_payload: ${options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES}`,
+    `jetstream { store_dir: ${JSON.stringify(storeDir)} }`,
+    options.extraConfig ?? '',
+    '',
+  ].join('\n');
+}

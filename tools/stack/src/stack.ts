@@ -1,0 +1,189 @@
+import type { LineListener } from './line-log.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import { startNats } from './nats.ts';
+import type { NatsOptions, NatsServer } from './nats.ts';
+import { startGateway, startSimulator, startWorker } from './service.ts';
+import type { Gateway, ServiceProcess, Simulator, Worker } from './service.ts';
+
+export interface StackOptions {
+  /** Worker processes; default 1. */
+  readonly workers?: number;
+  /** Slots of each worker; default 10. */
+  readonly poolSize?: number;
+  /** Gateway processes; default 1. */
+  readonly gateways?: number;
+  /** The first gateway's port; default any free one. The others always take any. */
+  readonly port?: number;
+  /** Use a real model endpoint, set in `workerEnv`, instead of starting the simulator. */
+  readonly withoutSimulator?: boolean;
+  readonly nats?: NatsOptions;
+  readonly gatewayEnv?: NodeJS.ProcessEnv;
+  readonly workerEnv?: NodeJS.ProcessEnv;
+  readonly simulatorEnv?: NodeJS.ProcessEnv;
+  /** Told about each line any of the processes prints. */
+  readonly onLine?: (processName: string, line: string) => void;
+  /** Told, in a few words, what is being started. */
+  readonly onProgress?: (step: string) => void;
+}
+
+/** How long each kind of process may take to end, milliseconds. Above their own drain times. */
+const STOP_BUDGET_MS = { gateway: 40_000, worker: 40_000, simulator: 5_000 };
+
+/**
+ * All processes of Switchboard on this machine. A `stop` drains in the order in which requests
+ * travel, so that nothing waits for something that is already gone.
+ */
+export class Stack {
+  readonly nats: NatsServer;
+  readonly simulator: Simulator | undefined;
+  readonly workers: Worker[] = [];
+  readonly gateways: Gateway[] = [];
+  /** The first process that ended although nobody asked it to. Pending while there is none. */
+  readonly unexpectedExit: Promise<ManagedProcess>;
+  readonly #options: StackOptions;
+  readonly #reportExit: (ended: ManagedProcess) => void;
+  #stopping: Promise<void> | undefined;
+  #workersStarted = 0;
+  #gatewaysStarted = 0;
+
+  private constructor(nats: NatsServer, simulator: Simulator | undefined, options: StackOptions) {
+    this.nats = nats;
+    this.simulator = simulator;
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<ManagedProcess>();
+    this.unexpectedExit = promise;
+    this.#reportExit = resolve;
+    this.#watch(nats.process);
+    if (simulator !== undefined) this.#watch(simulator.process);
+  }
+
+  /** Starts everything and waits until all are ready; stops what runs when one fails. */
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const { onProgress } = options;
+    onProgress?.(options.withoutSimulator ? 'nats-server' : 'nats-server and the model simulator');
+    const [nats, simulator] = await Promise.allSettled([
+      startNats({ ...options.nats, onLine: lineListener(options, 'nats-server') }),
+      options.withoutSimulator === true
+        ? undefined
+        : startSimulator({
+            env: { ...options.simulatorEnv },
+            onLine: lineListener(options, 'llm-simulator'),
+          }),
+    ]);
+    if (nats.status === 'rejected' || simulator.status === 'rejected') {
+      if (nats.status === 'fulfilled') await nats.value.stop();
+      if (simulator.status === 'fulfilled') await simulator.value?.process.stop();
+      throw nats.status === 'rejected' ? nats.reason : rejection(simulator);
+    }
+    const stack = new Stack(nats.value, simulator.value, options);
+    const { workers = 1, gateways = 1, poolSize = 10 } = options;
+    onProgress?.(`${count(workers, 'worker')} of ${count(poolSize, 'slot')} and the gateway`);
+    const started = await Promise.allSettled([
+      ...Array.from({ length: workers }, async () => await stack.addWorker()),
+      ...Array.from({ length: gateways }, async () => await stack.addGateway()),
+    ]);
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      await stack.stop();
+      throw failed.reason;
+    }
+    return stack;
+  }
+
+  /** Where clients go: the first gateway. */
+  get url(): string {
+    const gateway = this.gateways[0];
+    if (gateway === undefined) throw new Error('This stack has no gateway.');
+    return gateway.url;
+  }
+
+  /** Everything that runs or ran, in the order in which it is stopped. */
+  get processes(): readonly ManagedProcess[] {
+    return [
+      ...[...this.gateways, ...this.workers].map((service) => service.process),
+      ...(this.simulator === undefined ? [] : [this.simulator.process]),
+      this.nats.process,
+    ];
+  }
+
+  /** Starts one more worker with the stack's settings; `env` overrides them. */
+  async addWorker(env: NodeJS.ProcessEnv = {}): Promise<Worker> {
+    this.#workersStarted += 1;
+    const name = `worker ${this.#workersStarted}`;
+    const worker = await startWorker({
+      name,
+      natsUrl: this.nats.url,
+      poolSize: this.#options.poolSize ?? 10,
+      openaiBaseUrl: this.simulator?.baseUrl,
+      env: { ...this.#options.workerEnv, ...env },
+      onLine: lineListener(this.#options, name),
+    });
+    this.workers.push(worker);
+    this.#watch(worker.process);
+    return worker;
+  }
+
+  /** Starts one more gateway with the stack's settings; `env` overrides them. */
+  async addGateway(env: NodeJS.ProcessEnv = {}): Promise<Gateway> {
+    this.#gatewaysStarted += 1;
+    const name = `gateway ${this.#gatewaysStarted}`;
+    const gateway = await startGateway({
+      name,
+      natsUrl: this.nats.url,
+      port: this.#gatewaysStarted === 1 ? (this.#options.port ?? 0) : 0,
+      env: { ...this.#options.gatewayEnv, ...env },
+      onLine: lineListener(this.#options, name),
+    });
+    this.gateways.push(gateway);
+    this.#watch(gateway.process);
+    return gateway;
+  }
+
+  /** Drains and stops everything: gateways, workers, simulator, nats-server. Safe to repeat. */
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stopInOrder();
+    await this.#stopping;
+  }
+
+  /** Kills everything at once, without draining; `stop` then only removes the files. */
+  kill(): void {
+    for (const each of this.processes) each.killGroup();
+  }
+
+  async #stopInOrder(): Promise<void> {
+    await stopAll(this.gateways, STOP_BUDGET_MS.gateway);
+    await stopAll(this.workers, STOP_BUDGET_MS.worker);
+    await this.simulator?.process.stop(STOP_BUDGET_MS.simulator);
+    await this.nats.stop();
+  }
+
+  #watch(started: ManagedProcess): void {
+    const report = async (): Promise<void> => {
+      await started.exited;
+      if (!started.endAskedFor) this.#reportExit(started);
+    };
+    void report();
+  }
+}
+
+/** Starts all of Switchboard; see StackOptions. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  return await Stack.start(options);
+}
+
+async function stopAll(services: readonly ServiceProcess[], budgetMs: number): Promise<void> {
+  await Promise.all(services.map(async (service) => await service.process.stop(budgetMs)));
+}
+
+function lineListener(options: StackOptions, name: string): LineListener | undefined {
+  const { onLine } = options;
+  return onLine === undefined ? undefined : (line) => onLine(name, line);
+}
+
+function rejection(result: PromiseSettledResult<unknown>): unknown {
+  return result.status === 'rejected' ? result.reason : undefined;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

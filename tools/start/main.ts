@@ -1,0 +1,86 @@
+/** `npm start`: runs all of Switchboard on this machine until Ctrl-C. */
+import { ProcessStartError, Stack, describeExit, isPortFree, startStack } from '@switchboard/stack';
+
+import { humanLine, jsonLine } from './child-log.ts';
+import { modelEndpoint } from './model-endpoint.ts';
+import { USAGE, UsageError, readOptions } from './options.ts';
+import type { StartOptions } from './options.ts';
+import { gatewayEnvironment, workerEnvironment } from './service-environment.ts';
+import { startScreen } from './start-screen.ts';
+
+/** With --json-logs stdout is for log lines alone. */
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function start(options: StartOptions): Promise<Stack> {
+  const endpoint = modelEndpoint(process.env);
+  const show = options.jsonLogs ? jsonLine : humanLine;
+  const stack = await startStack({
+    workers: options.workers,
+    poolSize: options.poolSize,
+    port: options.port,
+    withoutSimulator: !endpoint.simulated,
+    gatewayEnv: gatewayEnvironment(process.env),
+    workerEnv: workerEnvironment(process.env),
+    onProgress: (step) => say(`Starting ${step} …`),
+    onLine: (name, line) => {
+      const shown = show(name, line);
+      if (shown !== undefined) process.stdout.write(`${shown}\n`);
+    },
+  });
+  say(startScreen(stack.url, options, endpoint));
+  return stack;
+}
+
+/** Stops in order at the first Ctrl-C and at once at the second; returns the exit code. */
+async function runUntilStopped(stack: Stack): Promise<number> {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
+  let signals = 0;
+  const onSignal = (): void => {
+    signals += 1;
+    if (signals === 1) {
+      say('Finishing what is under way (Ctrl-C again stops at once) …');
+      ask(undefined);
+    } else {
+      stack.kill();
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+
+  const ended = await Promise.race([asked, stack.unexpectedExit]);
+  if (ended === undefined) {
+    await stack.stop();
+    say('Stopped.');
+    return 0;
+  }
+  say(`${ended.name} ended unexpectedly (${describeExit(await ended.exited)}). Its last lines:`);
+  for (const line of ended.logs().slice(-15)) say(`  ${line}`);
+  say('Stopping the rest …');
+  await stack.stop();
+  return 1;
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const { port } = options;
+  if (port !== 0 && !(await isPortFree(port, process.env['HOST'] ?? '127.0.0.1'))) {
+    say(`Port ${port} is taken: choose another, for example npm start -- --port ${port + 1}`);
+    return 1;
+  }
+  return await runUntilStopped(await start(options));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof UsageError) say(`${error.message}\n\n${USAGE}`);
+  else if (error instanceof ProcessStartError) say(error.message);
+  else throw error;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
