@@ -1,5 +1,6 @@
 /** `npm start`: runs all of Switchboard on this machine until Ctrl-C. */
-import { ProcessStartError, Stack, describeExit, isPortFree, startStack } from '@switchboard/stack';
+import { ProcessStartError, describeExit, isPortFree, startStack } from '@switchboard/stack';
+import type { Stack } from '@switchboard/stack';
 
 import { humanLine, jsonLine } from './child-log.ts';
 import { modelEndpoint } from './model-endpoint.ts';
@@ -33,24 +34,29 @@ async function start(options: StartOptions): Promise<Stack> {
   return stack;
 }
 
-/** Stops in order at the first Ctrl-C and at once at the second; returns the exit code. */
-async function runUntilStopped(stack: Stack): Promise<number> {
-  const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
-  let signals = 0;
+/** npm passes Ctrl-C on to a process that the terminal has told already; both count as one. */
+const SAME_SIGNAL_MS = 500;
+
+/** Calls `first` at the first request to stop and `second` at a later one. */
+function onStopRequest(first: () => void, second: () => void): void {
+  let firstAtMs: number | undefined;
   const onSignal = (): void => {
-    signals += 1;
-    if (signals === 1) {
-      say('Finishing what is under way (Ctrl-C again stops at once) …');
-      ask(undefined);
-    } else {
-      stack.kill();
-      process.exit(1);
+    const nowMs = performance.now();
+    if (firstAtMs === undefined) {
+      firstAtMs = nowMs;
+      first();
+    } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
+      second();
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+}
 
-  const ended = await Promise.race([asked, stack.unexpectedExit]);
+/** Stops everything in order once asked to, or when a process ends; returns the exit code. */
+async function runUntilStopped(stack: Stack, stopAsked: Promise<undefined>): Promise<number> {
+  const ended = await Promise.race([stopAsked, stack.unexpectedExit]);
   if (ended === undefined) {
+    say('Finishing what is under way (Ctrl-C again stops at once) …');
     await stack.stop();
     say('Stopped.');
     return 0;
@@ -73,7 +79,21 @@ async function main(): Promise<number> {
     say(`Port ${port} is taken: choose another, for example npm start -- --port ${port + 1}`);
     return 1;
   }
-  return await runUntilStopped(await start(options));
+  const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<undefined>();
+  // Nothing is under way before everything is ready; what was started dies with this process.
+  let first = (): void => process.exit(0);
+  let second = (): void => process.exit(1);
+  onStopRequest(
+    () => first(),
+    () => second(),
+  );
+  const stack = await start(options);
+  first = () => askToStop(undefined);
+  second = () => {
+    stack.kill();
+    process.exit(1);
+  };
+  return await runUntilStopped(stack, stopAsked);
 }
 
 try {

@@ -11,7 +11,10 @@ export const AgentProfile = z.strictObject({
   /** What callers send as `model`. `sim/*` matches every name that begins with `sim/`. */
   name: z
     .string()
-    .regex(/^[\w.:@-]+(\/[\w.:@-]+)*(\/\*)?$/, 'letters, digits, . : @ _ - and /, or a trailing /*'),
+    .regex(
+      /^[\w.:@-]+(\/[\w.:@-]+)*(\/\*)?$/,
+      'letters, digits, . : @ _ - and /, or a trailing /*',
+    ),
   description: z.string().default(''),
   /** System instructions put before the caller's messages. Empty: none. */
   instructions: z.string().default(''),

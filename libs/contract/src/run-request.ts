@@ -5,7 +5,9 @@ import { z } from 'zod';
  * The caller's chat completion request, checked by the gateway and passed through to the provider.
  * `model` and `stream` have been taken out: the agent profile decides the model.
  */
-export const ChatRequest = z.looseObject({ messages: z.array(z.looseObject({ role: z.string() })) });
+export const ChatRequest = z.looseObject({
+  messages: z.array(z.looseObject({ role: z.string() })),
+});
 export type ChatRequest = z.infer<typeof ChatRequest>;
 
 export const RunRequest = z.object({

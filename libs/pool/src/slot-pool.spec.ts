@@ -125,7 +125,7 @@ describe('SlotPool', () => {
           seen.resolve();
           signal.addEventListener('abort', () => resolve());
         }),
-      onError: assert.fail,
+      onError: (error) => assert.fail(String(error)),
     });
     pool.start();
     queue.push(1);
@@ -143,7 +143,8 @@ describe('SlotPool', () => {
   });
 
   it('refuses a size that is no bound', () => {
-    for (const size of [0, -1, 1.5, Number.NaN, 10_001]) assert.throws(() => setUp(size), RangeError);
+    for (const size of [0, -1, 1.5, Number.NaN, 10_001])
+      assert.throws(() => setUp(size), RangeError);
   });
 
   it('keeps I1 to I5 under any mix of arrivals, finishes, failures and a stop in one macrotask', async () => {
@@ -173,16 +174,19 @@ describe('SlotPool', () => {
             if (index === stopAt) pool.stop();
             if (finish !== null) settle(finish, fail);
             for (const microtasks of arrivals) {
-              for (let i = 0; i < microtasks; i++) await null;
+              for (let i = 0; i < microtasks; i++) await Promise.resolve();
               const next = job(jobs.length);
               next.done.promise.catch(() => undefined);
               jobs.push(next);
               queue.push(next);
             }
             if (pool.state === 'running') {
-              for (let i = 0; i < 12; i++) await null;
+              for (let i = 0; i < 12; i++) await Promise.resolve();
               const running = started.length - settled.size;
-              assert.ok(running === size || queue.waiting.length === 0, 'I2: idle while work waits');
+              assert.ok(
+                running === size || queue.waiting.length === 0,
+                'I2: idle while work waits',
+              );
             }
           }
           pool.stop();
@@ -190,7 +194,11 @@ describe('SlotPool', () => {
           await pool.drained;
           assert.ok(most() <= size, 'I1');
           assert.deepEqual(started, [...new Set(started)], 'I3: started once');
-          assert.deepEqual(started, started.toSorted((a, b) => a - b), 'first in, first out');
+          assert.deepEqual(
+            started,
+            started.toSorted((a, b) => a - b),
+            'first in, first out',
+          );
           assert.equal(started.length + queue.waiting.length, jobs.length, 'nothing lost');
           assert.equal(pool.busy, 0, 'I4');
         },

@@ -159,8 +159,17 @@ function createAdapter(
     bodyLimit: limits.bodyMaxBytes,
     requestTimeout: limits.bodyTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
-    routerOptions: { maxParamLength: PARAM_MAX_LENGTH },
+    // Node takes the larger of its two time-outs for the whole request, so both are set.
+    http: {
+      headersTimeout: limits.bodyTimeoutMs,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
+    routerOptions: {
+      maxParamLength: PARAM_MAX_LENGTH,
+      // A base URL with a slash too many is the commonest mistake in a client's set-up.
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+    },
     genReqId: requestIdOf,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {

@@ -27,6 +27,8 @@ describe('counting', () => {
     assert.ok(run.tokens >= 3 && run.tokens < 10_000);
     assert.equal(run.tokensAtMs.length, run.tokens);
     assert.ok(run.tokensAtMs.every((atMs) => atMs <= (run.endedAtMs ?? 0)));
+    // Another stream of the same pace shows that the time of several tokens has gone by.
+    await client.chat({ model: 'pace=5ms,tokens=4', stream: true }).reply;
     assert.equal((await client.runs('r'))[0]?.tokens, run.tokens);
   });
 

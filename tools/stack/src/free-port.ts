@@ -17,11 +17,11 @@ export async function findStablePort(): Promise<number> {
   throw new Error(`no free port found between ${PORT_MIN} and ${PORT_MAX}`);
 }
 
-/** True when a server could listen on the port now. */
+/** False when somebody listens on the port. Other problems are for the server itself to report. */
 export async function isPortFree(port: number, host: string): Promise<boolean> {
   const server = createServer();
   return await new Promise((resolve) => {
-    server.once('error', () => resolve(false));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

@@ -59,7 +59,7 @@ test('a taken port rejects with the reason', async () => {
   });
 });
 
-test('close ends although a client holds its connection open, and may be called twice', async () => {
+test('close ends although a client has sent half a request, and may be called twice', async () => {
   const other = await startHealthServer({
     host: '127.0.0.1',
     port: 0,
@@ -68,6 +68,8 @@ test('close ends although a client holds its connection open, and may be called 
   });
   const socket = connect(other.port, '127.0.0.1');
   await once(socket, 'connect');
+  socket.write('GET /livez HTTP/1.1\r\n');
+  await get('/livez');
   const closed = once(socket, 'close');
   socket.on('error', () => {
     // A reset is as good an end as a close.

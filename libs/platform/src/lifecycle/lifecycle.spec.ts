@@ -97,6 +97,8 @@ test('a drain that never ends is left when only the reserve remains, and the res
   await settle();
   assert.equal(lifecycle.state, 'drain');
   mock.timers.tick(1);
+  await settle();
+  assert.equal(lifecycle.state, 'stopped');
   await ended;
   assert.deepEqual(seen, ['late true', 'abort false', 'close']);
   assert.ok(problems[0] instanceof StepTimeoutError);
@@ -111,6 +113,8 @@ test('a drain that ends because its signal aborted is no problem', async () => {
   const ended = lifecycle.shutdown('test');
   await settle();
   mock.timers.tick(700);
+  await settle();
+  assert.equal(lifecycle.state, 'stopped');
   await ended;
   assert.deepEqual(problems, []);
 });
@@ -130,6 +134,8 @@ test('the whole shutdown ends within the budget even if every step hangs', async
   mock.timers.tick(900);
   await settle();
   mock.timers.tick(100);
+  await settle();
+  assert.equal(lifecycle.state, 'stopped');
   await ended;
   assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
   assert.equal(problems.length, 4);

@@ -112,7 +112,7 @@ export class Lifecycle {
     try {
       for (const phase of PHASES) {
         this.#state = phase;
-        const { signal } = wholeTime;
+        const { signal } = phase === 'stopIntake' || phase === 'drain' ? drainTime : wholeTime;
         for (const { name, step } of this.#steps[phase]) {
           // One after the other on purpose: the order of registration is the order of closing.
           const problem = await runStep(phase, name, step, signal);

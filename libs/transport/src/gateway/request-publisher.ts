@@ -3,7 +3,6 @@
  * the server itself keeps the ranks exact over all gateways, without a counter.
  */
 import {
-
   rankOf,
   requestsStream,
   requestSubject,
@@ -43,11 +42,15 @@ const REPEAT_TIMEOUT_MS = 1_500;
 /** How long a missing leader or stream is waited for. */
 const AWAY_WAIT_MS = 2_000;
 const RETRY_AFTER_MS = 2_000;
+const JUST_RELEASED_MS = 500;
+const RELEASED_MAX = 4_096;
 
 export class RequestPublisher {
   readonly #options: PublisherOptions;
   /** Ranks in use by this gateway, per pool and user. Entries go when the last rank does. */
   readonly #held = new Map<string, Set<number>>();
+  /** When a rank was last released, per pool and user; only the latest few thousand are kept. */
+  readonly #released = new Map<string, number>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -65,7 +68,11 @@ export class RequestPublisher {
       const release = this.#hold(options, rank);
       try {
         const { seq } = await this.#store(options, rank);
-        return { seq, rank, release };
+        const ended = (): void => {
+          release();
+          this.#noteReleased(key(options.pool, options.user));
+        };
+        return { seq, rank, release: ended };
       } catch (error) {
         release();
         if (!(error instanceof StoreError) || error.failure !== 'subject_full') {
@@ -83,7 +90,7 @@ export class RequestPublisher {
     const subject = requestSubject(pool, user, rank);
     const giveUpAtMs = performance.now() + AWAY_WAIT_MS;
     let wasUnknown = false;
-    for (let repeat = 1; ; ) {
+    for (let repeat = 1; ;) {
       try {
         const storeOptions = { id: run, ttlSeconds, timeoutMs: REPEAT_TIMEOUT_MS };
         return await store(this.#options.link, subject, data, storeOptions);
@@ -107,16 +114,25 @@ export class RequestPublisher {
 
   /** Asks the server which ranks are taken: the lowest free one, later a random free one. */
   async #freeRank(options: PublishOptions, tried: number): Promise<number | undefined> {
-    // On replicas a rank that was just freed may still be refused: ask twice before a 429.
-    const asks = this.#options.replicas > 1 ? 2 : 1;
-    for (let ask = 1; ask <= asks; ask++) {
+    for (const delayMs of this.#askDelaysMs(options)) {
+      if (delayMs > 0) await abortableSleep(delayMs, new AbortController().signal);
       const free = await this.#freeRanks(options);
-      if (free.length > 0) {
-        return tried === 0 ? free[0] : free[Math.floor(Math.random() * free.length)];
-      }
-      if (ask < asks) await abortableSleep(50, new AbortController().signal);
+      if (free.length === 0) continue;
+      return tried === 0 ? free[0] : free[Math.floor(Math.random() * free.length)];
     }
     return undefined;
+  }
+
+  /**
+   * A run's end is read before its message has gone from the queue, so "none free" is asked again
+   * before it becomes a 429: after 10 ms (50 on replicas, where the going takes a round more), and
+   * for longer when this gateway has just seen one of the user's runs end.
+   */
+  #askDelaysMs({ pool, user }: PublishOptions): readonly number[] {
+    const again = this.#options.replicas > 1 ? 50 : 10;
+    const releasedAtMs = this.#released.get(key(pool, user)) ?? -Infinity;
+    const justReleased = performance.now() - releasedAtMs < JUST_RELEASED_MS;
+    return justReleased ? [0, again, 2 * again, 4 * again, 8 * again] : [0, again];
   }
 
   async #freeRanks({ pool, user }: PublishOptions): Promise<number[]> {
@@ -127,7 +143,9 @@ export class RequestPublisher {
       const info = (await api(this.#options.link, call, body)) as {
         state?: { subjects?: Record<string, number> };
       };
-      taken = new Set(Object.keys(info.state?.subjects ?? {}).map((subject) => rankOf(subject) ?? 0));
+      taken = new Set(
+        Object.keys(info.state?.subjects ?? {}).map((subject) => rankOf(subject) ?? 0),
+      );
     } catch (error) {
       throw toRefusal(error);
     }
@@ -161,6 +179,16 @@ export class RequestPublisher {
     };
   }
 
+  #noteReleased(id: string): void {
+    this.#released.delete(id);
+    this.#released.set(id, performance.now());
+    if (this.#released.size <= RELEASED_MAX) return;
+    for (const oldest of this.#released.keys()) {
+      this.#released.delete(oldest);
+      break;
+    }
+  }
+
   #tooMany(): SwitchboardError {
     const most = this.#options.maxOutstandingPerUser;
     return new SwitchboardError(
@@ -173,7 +201,6 @@ export class RequestPublisher {
 }
 
 const key = (pool: string, user: string): string => `${pool} ${user}`;
-
 
 function toRefusal(error: unknown): unknown {
   if (!(error instanceof StoreError) || error.failure === 'unknown') return error;

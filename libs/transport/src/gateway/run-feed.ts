@@ -46,6 +46,11 @@ export class RunFeed {
     return this.#ended;
   }
 
+  /** Events held for the reader now. */
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
   /** Takes one live message. */
   push(message: EventMessage, end: boolean): void {
     if (this.#ended || this.#closed) return;

@@ -124,7 +124,7 @@ export class Run {
     const data = encodeEvents({ a: 0, n: 1, e: [end] });
     const filter = when === 'always' ? {} : { filter: runFilter(this.run) };
     const id = `${this.run}.${end.type}`;
-    for (let delayMs = RETRY_FIRST_MS; !this.#closed && !this.#feed.ended; ) {
+    for (let delayMs = RETRY_FIRST_MS; !this.#closed && !this.#feed.ended;) {
       try {
         await store(this.#link, runEnd(this.run), data, { expectedLast: 0, id, ...filter });
         await this.#withdraw();

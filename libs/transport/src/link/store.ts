@@ -74,7 +74,12 @@ export async function store(
 }
 
 /** Calls the JetStream API: `call` is what stands after `$JS.API.`. @throws StoreError */
-export function api(link: NatsLink, call: string, body: object, timeoutMs = 5_000): Promise<object> {
+export function api(
+  link: NatsLink,
+  call: string,
+  body: object,
+  timeoutMs = 5_000,
+): Promise<object> {
   return request(link, `$JS.API.${call}`, JSON.stringify(body), timeoutMs);
 }
 
@@ -115,8 +120,7 @@ function toHeaders(options: StoreOptions): MsgHdrs | undefined {
 
 function fromRequestError(error: unknown): StoreError {
   const noResponders =
-    error instanceof NoRespondersError ||
-    (error instanceof RequestError && error.isNoResponders());
+    error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
   if (noResponders) return new StoreError('away', 'nobody answers for the stream', error);
   if (error instanceof TimeoutError) return new StoreError('unknown', 'no answer in time', error);
   // A connection that closed under the request: it may have been written before.

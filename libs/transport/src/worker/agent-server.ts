@@ -161,6 +161,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     throw new Error('the agent server has no events to listen to');
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- Nest's signature
   override unwrap<T>(): T {
     return this.#options.link as T;
   }

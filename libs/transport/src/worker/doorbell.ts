@@ -2,7 +2,7 @@
  * The doorbell: the server rings `doorbell.<pool>` for every stored request, and NATS hands each
  * ring to one idle worker. A worker subscribes only while it has an idle slot, for one ring.
  */
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Subscription } from '@nats-io/transport-node';
 import { doorbellSubject } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 
@@ -55,6 +55,6 @@ export class Doorbell {
 
   /** Wakes one idle worker. */
   ring(): void {
-    if (this.#link.connected) (this.#link.connection as NatsConnection).publish(this.#subject);
+    if (this.#link.connected) this.#link.connection.publish(this.#subject);
   }
 }

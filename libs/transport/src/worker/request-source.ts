@@ -9,7 +9,7 @@
  */
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { createInbox } from '@nats-io/transport-node';
-import { type Lane, LANES, laneConsumer, requestsStream, toError } from '@switchboard/contract';
+import { type Lane, laneConsumer, requestsStream, toError } from '@switchboard/contract';
 import type { TaskSource } from '@switchboard/pool';
 import { type NatsLink } from '../link/nats-link.ts';
 import type { TransportLog } from '../link/log.ts';
@@ -148,6 +148,8 @@ export class RequestSource implements TaskSource<Delivery> {
     for (const { lane, most } of this.#lanes.next()) {
       if (found >= wanted) break;
       found += await this.#pullFrom(lane, Math.min(most, wanted - found));
+      this.#dismissLeaving();
+      if (this.#waiters.length === 0) break;
     }
     return found;
   }

@@ -95,7 +95,7 @@ export class RunLog {
   /** Claims the run (L1). Retries while NATS is away until `signal` aborts. @throws StoreError */
   async open(signal: AbortSignal): Promise<Opened> {
     let expected = 0;
-    for (let attempt = 1; ; ) {
+    for (let attempt = 1; ;) {
       signal.throwIfAborted();
       const data = this.#started(attempt);
       const sentAtMs = performance.now();

@@ -1,5 +1,6 @@
 /** What a model endpoint does wrong, as our error codes. The only place that decides it. */
 import { APIConnectionError, APIError } from 'openai';
+import { errors } from 'undici';
 import type { ErrorCode } from '@switchboard/contract';
 import { ProviderFailure } from '../runner/provider-failure.ts';
 import { safeMessage } from './safe-message.ts';
@@ -116,18 +117,14 @@ function messageIn(body: unknown): string | undefined {
 
 /** No headers came: refused, unknown host, TLS, reset, connect time-out. */
 function connectionFailure(cause: unknown): ProviderFailure {
-  const code = codeOf(cause);
-  // The HTTP parser's codes: somebody is there, but does not speak HTTP.
-  if (code.startsWith('HPE_')) return badResponse('The model endpoint does not speak HTTP.', cause);
+  // Somebody is there, but does not speak HTTP.
+  if (cause instanceof errors.HTTPParserError) {
+    return badResponse('The model endpoint does not speak HTTP.', cause);
+  }
   return new ProviderFailure('provider_unreachable', 'The model endpoint cannot be reached.', {
     retryable: true,
     cause,
   });
-}
-
-function codeOf(cause: unknown): string {
-  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return '';
-  return typeof cause.code === 'string' ? cause.code : '';
 }
 
 /** The answer broke off: the connection was lost, or the provider ended it early. */
@@ -159,7 +156,8 @@ export function retryAfterOf(headers: Headers, nowMs = Date.now()): number | und
   const after = headers.get('retry-after');
   const seconds = numberIn(after);
   if (seconds !== undefined) return seconds * 1_000;
-  const at = after === null ? NaN : Date.parse(after);
+  // A date begins with its weekday; `Date.parse` makes a date of almost anything else too.
+  const at = after !== null && /^\s*[a-z]/i.test(after) ? Date.parse(after) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 

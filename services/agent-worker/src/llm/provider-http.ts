@@ -8,6 +8,9 @@ const ERROR_BODY_MAX_BYTES = 64 * 1024;
 /** How long a connection without work is kept, unless the server asks for less. */
 const KEEP_ALIVE_MS = 30_000;
 
+/** How long `close` waits for connections to be gone. */
+const CLOSE_MS = 1_000;
+
 /** A successful answer whose body has not been read: {@link raw} is the body, `body` is null. */
 export class UnreadResponse extends Response {
   readonly raw: ResponseBody;
@@ -47,13 +50,15 @@ export class ProviderHttp {
     url: string | URL | Request,
     init: RequestInit = {},
   ): Promise<Response> => {
-    const answer = await request(url instanceof Request ? url.url : url, {
+    const signal = init.signal ?? null;
+    const pending = request(url instanceof Request ? url.url : url, {
       dispatcher: this.#agent,
       method: init.method === 'GET' ? 'GET' : 'POST',
       headers: new Headers(init.headers),
       body: typeof init.body === 'string' ? init.body : null,
-      signal: init.signal ?? null,
+      signal,
     });
+    const answer = await (signal === null ? pending : orAborted(pending, signal));
     const { statusCode, body } = answer;
     // A body that is destroyed reports it as an event as well as to its reader; one is enough.
     body.on('error', ignore);
@@ -65,7 +70,35 @@ export class ProviderHttp {
 
   /** Closes every connection, also one in use. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    // A connection that is still being made is given up only by its own time-out (10 s).
+    const timer = Promise.withResolvers<void>();
+    const handle = setTimeout(timer.resolve, CLOSE_MS);
+    await Promise.race([this.#agent.destroy(), timer.promise]);
+    clearTimeout(handle);
+  }
+}
+
+/**
+ * The answer, or the signal's reason at once. undici looks at the signal only when the request is on
+ * its connection: one that still connects (10 s), or that waits for a free connection, would go on.
+ * It is never sent then, as undici looks before it sends.
+ */
+async function orAborted(
+  pending: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    aborted.reject(signal.reason);
+    // Both may happen in one turn; nobody else would close it then.
+    pending.then(({ body }) => body.on('error', ignore).destroy(), ignore);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([pending, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -70,6 +70,12 @@ function start(provider: ChatProvider, fields: Record<string, unknown> = {}, age
   return runner.run({ ...REQUEST, agent }, { ...context, signal: stop.signal });
 }
 
+async function collect(run: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
+  const events: RunEvent[] = [];
+  for await (const event of run) events.push(event);
+  return events;
+}
+
 /** Lets everything happen that needs no timer. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
@@ -83,7 +89,7 @@ test('an agent that is not in the profiles is model_not_found, without a call', 
 
 test('retries wait 0.5, 1 and 2 seconds at most, and then the answer is as if first', async () => {
   const provider = new ScriptedProvider([limited()], [limited()], [limited()], [TOKEN, END]);
-  const events = Array.fromAsync(start(provider, { max_retries: 3 }));
+  const events = collect(start(provider, { max_retries: 3 }));
   for (const [retry, waitMs] of [500, 1_000, 2_000].entries()) {
     await settle();
     mock.timers.tick(waitMs - 1);
@@ -102,7 +108,7 @@ test('retries wait 0.5, 1 and 2 seconds at most, and then the answer is as if fi
 
 test('when the retries are used up the last failure is the outcome', async () => {
   const provider = new ScriptedProvider([limited()], [limited(7)], [TOKEN, END]);
-  const outcome = assert.rejects(Array.fromAsync(start(provider, { max_retries: 1 })), {
+  const outcome = assert.rejects(collect(start(provider, { max_retries: 1 })), {
     code: 'provider_rate_limited',
     retryAfterMs: 7,
   });

@@ -43,7 +43,8 @@ export function installAccessLog(instance: FastifyInstance, log: AccessLog): voi
 
 function writeLine(log: AccessLog, record: RequestRecord, response: ServerResponse): void {
   const { requestId, run, method, route, queueWaitMs, outcome = 'ok' } = record;
-  const status = record.status ?? (outcome === 'client_gone' ? CLIENT_CLOSED_REQUEST : response.statusCode);
+  const status =
+    record.status ?? (outcome === 'client_gone' ? CLIENT_CLOSED_REQUEST : response.statusCode);
   const durationMs = processingMs(record);
   const fields = { requestId, run, method, route, status, durationMs, queueWaitMs, outcome };
   if (QUIET_ROUTES.has(route)) log.debug(fields, 'request');

@@ -27,14 +27,20 @@ const Tool = z.looseObject({
 });
 
 const ToolChoice = z.union([
-  z.enum(['none', 'auto', 'required'], { error: 'must be "none", "auto", "required" or an object' }),
-  variants('type', ['function', 'allowed_tools'], [
-    z.looseObject({
-      type: z.literal('function'),
-      function: z.looseObject({ name: z.string().min(1) }),
-    }),
-    z.looseObject({ type: z.literal('allowed_tools'), allowed_tools: z.looseObject({}) }),
-  ]),
+  z.enum(['none', 'auto', 'required'], {
+    error: 'must be "none", "auto", "required" or an object',
+  }),
+  variants(
+    'type',
+    ['function', 'allowed_tools'],
+    [
+      z.looseObject({
+        type: z.literal('function'),
+        function: z.looseObject({ name: z.string().min(1) }),
+      }),
+      z.looseObject({ type: z.literal('allowed_tools'), allowed_tools: z.looseObject({}) }),
+    ],
+  ),
 ]);
 
 const FORMATS = ['text', 'json_object', 'json_schema'];

@@ -45,10 +45,12 @@ export function finishChunk(
   end: CompletedEvent,
 ): ChatCompletionChunk {
   return {
-    ...head,
+    id: head.id,
     object: 'chat.completion.chunk',
-    ...(end.systemFingerprint === undefined ? {} : { system_fingerprint: end.systemFingerprint }),
+    created: head.created,
+    model: head.model,
     ...(end.serviceTier === undefined ? {} : { service_tier: end.serviceTier }),
+    ...(end.systemFingerprint === undefined ? {} : { system_fingerprint: end.systemFingerprint }),
     choices: [{ index: 0, delta: {}, logprobs: null, finish_reason: end.finishReason }],
     ...(includeUsage ? { usage: null } : {}),
   };
@@ -56,7 +58,14 @@ export function finishChunk(
 
 /** The last chunk of a stream whose caller asked for the token counts. */
 export function usageChunk(head: AnswerHead, usage: Usage): ChatCompletionChunk {
-  return { ...head, object: 'chat.completion.chunk', choices: [], usage };
+  return {
+    id: head.id,
+    object: 'chat.completion.chunk',
+    created: head.created,
+    model: head.model,
+    choices: [],
+    usage,
+  };
 }
 
 function chunk(

@@ -24,7 +24,10 @@ const text = z.string({ error: 'must be a string or an array of content parts' }
 const parts = <T extends z.ZodType>(part: T) => boundedArray(part, PARTS_MAX, 1);
 
 const TextContent = z.union([text, parts(variants('type', ['text'], [TextPart]))]);
-const UserContent = z.union([text, parts(variants('type', ['text', 'image_url'], [TextPart, ImagePart]))]);
+const UserContent = z.union([
+  text,
+  parts(variants('type', ['text', 'image_url'], [TextPart, ImagePart])),
+]);
 const AssistantContent = z.union([
   text,
   parts(variants('type', ['text', 'refusal'], [TextPart, RefusalPart])),

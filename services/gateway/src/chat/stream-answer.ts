@@ -35,12 +35,7 @@ export class StreamAnswer implements Answer {
   #roleSent = false;
   #written = false;
 
-  constructor(
-    exchange: ChatExchange,
-    head: AnswerHead,
-    includeUsage: boolean,
-    times: StreamTimes,
-  ) {
+  constructor(exchange: ChatExchange, head: AnswerHead, includeUsage: boolean, times: StreamTimes) {
     this.#exchange = exchange;
     this.#head = head;
     this.#includeUsage = includeUsage;

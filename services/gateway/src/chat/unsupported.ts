@@ -65,7 +65,10 @@ function refuseInMessage(message: Json, index: number): void {
     throw unsupported(`${path}.role`, 'The role "function" is not supported: use "tool".');
   }
   if (isSet(message['function_call'])) {
-    throw unsupported(`${path}.function_call`, '`function_call` is not supported: use `tool_calls`.');
+    throw unsupported(
+      `${path}.function_call`,
+      '`function_call` is not supported: use `tool_calls`.',
+    );
   }
   if (isSet(message['audio'])) {
     throw unsupported(`${path}.audio`, 'Audio answers are not supported.');

@@ -8,6 +8,9 @@ interface ClientErrorLog {
   info(fields: object, message: string): void;
 }
 
+/** The client closed the connection, the second time in the middle of a request. */
+const LEFT = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
+
 /**
  * Answers what Node refuses before there is a request, or while its body is still coming: headers or
  * a body that are too slow, headers that are too long, and bytes that are not HTTP. There is no
@@ -15,7 +18,7 @@ interface ClientErrorLog {
  */
 export function answerClientError(thrown: Error, socket: Socket, log: ClientErrorLog): void {
   const code = 'code' in thrown ? String(thrown.code) : '';
-  if (socket.destroyed || !socket.writable || code === 'ECONNRESET') {
+  if (socket.destroyed || !socket.writable || LEFT.has(code)) {
     socket.destroy();
     return;
   }

@@ -62,7 +62,10 @@ describe('http errors', () => {
     ] as const) {
       const error = new SwitchboardError('queue_full', 'x', { retryAfterMs });
       const { headers } = errorAnswer(error);
-      assert.deepEqual([headers['retry-after'], headers['retry-after-ms']], [seconds, milliseconds]);
+      assert.deepEqual(
+        [headers['retry-after'], headers['retry-after-ms']],
+        [seconds, milliseconds],
+      );
     }
   });
 

@@ -20,10 +20,7 @@ export interface HttpError {
 }
 
 type ErrorType =
-  | 'invalid_request_error'
-  | 'rate_limit_error'
-  | 'service_unavailable_error'
-  | 'server_error';
+  'invalid_request_error' | 'rate_limit_error' | 'service_unavailable_error' | 'server_error';
 
 /** The SDKs ignore a longer `retry-after` and guess instead. */
 const RETRY_AFTER_MAX_MS = 60_000;

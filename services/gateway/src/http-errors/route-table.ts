@@ -15,7 +15,9 @@ export class RouteTable {
 
   /** In alphabetical order; empty when there is no such path. */
   allowed(path: string): readonly string[] {
-    const found = this.#exact.get(path) ?? this.#byPrefix(path);
+    // As the router reads it: doubled and trailing slashes do not count.
+    const plain = path.replaceAll(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
+    const found = this.#exact.get(plain) ?? this.#byPrefix(plain);
     return found === undefined ? [] : [...found].toSorted();
   }
 

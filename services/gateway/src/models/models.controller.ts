@@ -16,7 +16,7 @@ export class ModelsController {
   }
 
   /** A wildcard, because names have slashes. */
-  @Get('*id')
+  @Get('*')
   get(@Param('*') id: string): Model {
     return this.#catalogue.get(id);
   }

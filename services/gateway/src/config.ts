@@ -1,0 +1,140 @@
+/** The gateway's configuration: the only place of the service that reads the environment. */
+import * as option from '@switchboard/platform/config';
+import type { Config, Environment } from '@switchboard/platform/config';
+import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+const GIB = 1_024 * MIB;
+
+export const GATEWAY_OPTIONS = option.defineOptions({
+  HOST: option.string({
+    doc:
+      'Address to listen on. No keys are checked yet: anything but a loopback address ' +
+      'lets everybody in who can reach it.',
+    default: '127.0.0.1',
+  }),
+  PORT: option.port({ doc: 'Port to listen on; 0 takes a free one.', default: 8_080 }),
+  LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
+    doc: 'Least level that is logged.',
+    default: 'info',
+  }),
+  NATS_URL: option.url({
+    doc: 'NATS servers, separated by commas.',
+    default: 'nats://127.0.0.1:4222',
+    protocols: ['nats', 'tls'],
+    list: true,
+  }),
+  NATS_USER: option.string({ doc: 'User for NATS, with `NATS_PASSWORD`.' }),
+  NATS_PASSWORD: option.secret({ doc: 'Password for NATS.' }),
+  NATS_TOKEN: option.secret({ doc: 'Token for NATS; excludes user and password.' }),
+  NATS_REPLICAS: option.integer({
+    doc: 'Replicas of the streams: 1 on a single NATS server, 3 on a cluster.',
+    default: 1,
+    min: 1,
+    max: 5,
+  }),
+  AGENTS_FILE: option.string({
+    doc:
+      'YAML file of agent profiles, the same as the workers read. Without it the ' +
+      'built-in agents are served.',
+  }),
+  OPENAI_MODEL: option.string({
+    doc:
+      'Model of the built-in agent, as the workers have it: one that begins with `sim/` ' +
+      'means the simulator, whose wildcard agent is then listed too. Has no effect with ' +
+      '`AGENTS_FILE`.',
+    default: 'sim/assistant',
+  }),
+  MAX_OUTSTANDING_PER_USER: option.integer({
+    doc: 'Requests one caller may have queued and running, over all gateways; more get a 429.',
+    default: 256,
+    min: 1,
+    max: 65_536,
+  }),
+  MAX_OUTSTANDING: option.integer({
+    doc:
+      'Requests queued and running in one pool; more get a 503. Every gateway and ' +
+      'worker must have the same value.',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  MAX_OUTSTANDING_BYTES: option.bytes({
+    doc:
+      'Bytes queued and running in one pool; more get a 503. Every gateway and worker ' +
+      'must have the same value.',
+    default: GIB,
+    min: MIB,
+    max: 1_024 * GIB,
+  }),
+  EVENTS_MAX_BYTES: option.bytes({
+    doc: 'Bytes of run events that NATS keeps; the oldest go first.',
+    default: GIB,
+    min: MIB,
+    max: 1_024 * GIB,
+  }),
+  EVENTS_MAX_AGE_MS: option.duration({
+    doc: 'How long NATS keeps run events. Must exceed the longest run.',
+    default: 3_600_000,
+    min: 60_000,
+    max: 86_400_000,
+  }),
+  MAX_BODY_BYTES: option.bytes({
+    doc:
+      "Largest request body; a larger one gets a 413. NATS's own `max_payload` limits " +
+      'it further.',
+    default: 4 * MIB,
+    min: KIB,
+    max: 64 * MIB,
+  }),
+  BODY_TIMEOUT_MS: option.duration({
+    doc: 'Longest time for a whole request to arrive; a slower one gets a 408.',
+    default: 30_000,
+    min: 1_000,
+    max: 600_000,
+  }),
+  STATUS_HOLD_MS: option.duration({
+    doc:
+      'How long the status line of a queued stream is held, so that a refusal still has ' +
+      'its own status.',
+    default: 5_000,
+    min: 0,
+    max: 60_000,
+  }),
+  HEARTBEAT_INTERVAL_MS: option.duration({
+    doc:
+      'A stream that is silent for this long gets a comment. Keep it below the idle ' +
+      'time of every proxy on the way.',
+    default: 15_000,
+    min: 100,
+    max: 300_000,
+  }),
+  DRAIN_TIMEOUT_MS: option.duration({
+    doc:
+      'How long open answers may go on after SIGTERM; what is left then ends with ' +
+      '`shutting_down`.',
+    default: 30_000,
+    min: 1,
+    max: 3_600_000,
+  }),
+});
+
+export type GatewayConfig = Config<typeof GATEWAY_OPTIONS>;
+
+/** @throws ConfigError with every problem, by name and never by value. */
+export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
+  return option.readConfig(GATEWAY_OPTIONS, env, [
+    {
+      variables: ['NATS_USER', 'NATS_TOKEN'],
+      holds: ({ natsUser, natsToken }) => natsUser === undefined || natsToken === undefined,
+      message: 'set only one of them',
+    },
+    {
+      variables: ['NATS_USER', 'NATS_PASSWORD'],
+      holds: ({ natsUser, natsPassword }) =>
+        (natsUser === undefined) === (natsPassword === undefined),
+      message: 'set both or none',
+    },
+  ]);
+}

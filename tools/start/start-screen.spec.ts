@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { modelEndpoint } from './model-endpoint.ts';
+import { gatewayEnvironment, workerEnvironment } from './service-environment.ts';
+import { startScreen } from './start-screen.ts';
+
+const OPTIONS = { workers: 2, poolSize: 10, port: 8080, jsonLogs: false };
+const KEY = 'sk-never-to-be-shown';
+
+function screen(env: NodeJS.ProcessEnv): string {
+  return startScreen('http://127.0.0.1:8080', OPTIONS, modelEndpoint(env));
+}
+
+describe('the start screen', () => {
+  it('says which model endpoint is in use', () => {
+    assert.match(screen({}), /model +the built-in simulator/);
+    assert.match(screen({ OPENAI_API_KEY: '', OPENAI_BASE_URL: '' }), /the built-in simulator/);
+    assert.match(screen({ OPENAI_API_KEY: KEY }), /model +api\.openai\.com\n/);
+    assert.match(
+      screen({ OPENAI_BASE_URL: 'http://localhost:11434/v1' }),
+      /model +localhost:11434\n/,
+    );
+  });
+
+  it('never shows a key or a password', () => {
+    const env = { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `https://user:${KEY}@models.example/v1` };
+    assert.match(screen(env), /model +models\.example\n/);
+    assert.ok(!screen(env).includes(KEY));
+  });
+
+  it('shows the address, the reference, a curl line and how to stop', () => {
+    const text = screen({});
+    for (const part of ['http://127.0.0.1:8080/v1', '/docs', 'curl -N', 'new OpenAI', 'Ctrl-C']) {
+      assert.ok(text.includes(part), part);
+    }
+    assert.match(text, /20 \(2 workers x 10 slots\)/);
+  });
+});
+
+describe('the environment of the services', () => {
+  it('gives the key to the worker alone, and to both only what they know', () => {
+    const env = { OPENAI_API_KEY: KEY, NODE_OPTIONS: '--inspect', LOG_LEVEL: 'debug' };
+    assert.equal(workerEnvironment(env)['OPENAI_API_KEY'], KEY);
+    assert.deepEqual(Object.keys(gatewayEnvironment(env)), ['DRAIN_TIMEOUT_MS', 'LOG_LEVEL']);
+    assert.equal(workerEnvironment(env)['NODE_OPTIONS'], undefined);
+  });
+});
