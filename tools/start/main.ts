@@ -81,8 +81,8 @@ async function main(): Promise<number> {
   }
   const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<undefined>();
   // Nothing is under way before everything is ready; what was started dies with this process.
-  let first = (): void => process.exit(0);
-  let second = (): void => process.exit(1);
+  const exit = (): void => process.exit(0);
+  let [first, second] = [exit, exit];
   onStopRequest(
     () => first(),
     () => second(),

@@ -12,7 +12,11 @@ export interface Part {
   readonly patterns: readonly string[];
   /** How many test files run at once. */
   readonly concurrency: number;
-  /** How long the part may take before it is killed and counted as failed, milliseconds. */
+  /** How long one test may take, milliseconds. */
+  readonly testTimeoutMs: number;
+  /** How long a file may take after its last test to stop what it has started, milliseconds. */
+  readonly closeTimeoutMs: number;
+  /** How long one command or one file may take before it is killed as failed, milliseconds. */
   readonly timeoutMs: number;
 }
 
@@ -24,51 +28,40 @@ export interface Command {
 const MINUTE_MS = 60_000;
 
 export const PARTS: readonly Part[] = [
+  checks('format', 'formatting (prettier)', (root) => [bin(root, 'prettier', '--check', '.')]),
+  checks('lint', 'lint (oxlint with type information)', (root) => [
+    bin(root, 'oxlint', '--type-aware', '--deny-warnings'),
+  ]),
+  checks('types', 'types (tsc)', (root) =>
+    projects(root).map((project) => bin(root, 'tsc', '-p', project)),
+  ),
   {
-    ...commands('format', 'formatting (prettier)', (root) => [
-      bin(root, 'prettier', '--check', '.'),
-    ]),
-  },
-  {
-    ...commands('lint', 'lint (oxlint, type-aware)', (root) => [
-      bin(root, 'oxlint', '--type-aware', '--deny-warnings'),
-    ]),
-  },
-  {
-    ...commands('types', 'types (tsc)', (root) =>
-      projects(root).map((project) => bin(root, 'tsc', '-p', project)),
-    ),
-  },
-  {
-    ...tests('tidy', 'the repository itself (tools/tidy)', ['tools/tidy/**/*.spec.ts'], 2),
+    ...tests('tidy', 'rules of the repository (tools/tidy)', ['tools/tidy/**/*.spec.ts']),
     commands: (root) =>
       globSync('tools/tidy/main.ts', { cwd: root }).map((script) => bin(root, 'node', script)),
   },
-  tests(
-    'unit',
-    'unit and property tests',
-    ['{libs,services}/*/src/**/*.spec.ts', 'tools/**/*.spec.ts'],
-    2,
-  ),
-  tests(
-    'integration',
-    'integration tests',
-    ['{libs,services,tools}/*/test/**/*.int.spec.ts', 'test/**/*.int.spec.ts'],
-    2,
-  ),
-  tests(
-    'fault',
-    'fault tests',
-    ['{libs,services,tools}/*/test/**/*.fault.spec.ts', 'test/**/*.fault.spec.ts'],
-    1,
-  ),
-  tests(
-    'storm',
-    'seeded storm',
-    ['{libs,services}/*/test/**/*.storm.spec.ts', 'test/storm/**/*.storm.spec.ts'],
-    1,
-  ),
+  tests('unit', 'unit and property tests', [
+    '{libs,services}/*/src/**/*.spec.ts',
+    'tools/**/*.spec.ts',
+  ]),
+  { ...tests('integration', 'integration tests', named('int')), testTimeoutMs: 2 * MINUTE_MS },
+  {
+    ...tests('fault', 'fault tests', named('fault')),
+    testTimeoutMs: 3 * MINUTE_MS,
+    concurrency: 1,
+  },
+  {
+    ...tests('storm', 'seeded storm', named('storm')),
+    testTimeoutMs: 15 * MINUTE_MS,
+    timeoutMs: 20 * MINUTE_MS,
+    concurrency: 1,
+  },
 ];
+
+/** Test files outside `src`: they need processes, so they are named after what they do with them. */
+function named(kind: string): readonly string[] {
+  return ['{libs,services,tools}/*/test', 'test'].map((folder) => `${folder}/**/*.${kind}.spec.ts`);
+}
 
 /** The files of a part, in order. What belongs to another part by its name is not in this one. */
 export function filesOf(part: Part, root: string): readonly string[] {
@@ -101,17 +94,21 @@ export function projects(root: string): readonly string[] {
     .toSorted();
 }
 
-function commands(name: string, title: string, list: Part['commands']): Part {
-  return { name, title, commands: list, patterns: [], concurrency: 1, timeoutMs: 5 * MINUTE_MS };
+function checks(name: string, title: string, commands: Part['commands']): Part {
+  return { ...tests(name, title, []), commands };
 }
 
-function tests(
-  name: string,
-  title: string,
-  patterns: readonly string[],
-  concurrency: number,
-): Part {
-  return { name, title, commands: () => [], patterns, concurrency, timeoutMs: 15 * MINUTE_MS };
+function tests(name: string, title: string, patterns: readonly string[]): Part {
+  return {
+    name,
+    title,
+    patterns,
+    commands: () => [],
+    concurrency: 2,
+    testTimeoutMs: MINUTE_MS,
+    closeTimeoutMs: 45_000,
+    timeoutMs: 5 * MINUTE_MS,
+  };
 }
 
 function bin(root: string, name: string, ...parameters: readonly string[]): Command {

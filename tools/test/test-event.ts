@@ -1,31 +1,34 @@
-/** What the reporter tells the launcher, one JSON line each. */
+/** What the reporter inside a test process tells the launcher, one marked line each. */
+export type TestMessage =
+  | { readonly kind: 'begun' }
+  /** A test or suite is over; its result may follow later. */
+  | { readonly kind: 'ended' }
+  | TestResult;
+
 export interface TestResult {
+  readonly kind: 'result';
   readonly outcome: 'passed' | 'failed' | 'skipped';
-  /** The test's name. */
   readonly name: string;
-  readonly file: string;
   /** The error in full, of a failed one. */
   readonly error?: string;
 }
 
-const OUTCOMES: readonly unknown[] = ['passed', 'failed', 'skipped'];
+/** Tells the lines of the reporter from what the tests print to the same stream. */
+const MARK = '@test ';
 
-/** A line of the reporter, or undefined for anything else. */
-export function parseResult(line: string): TestResult | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isResult(value) ? value : undefined;
-  } catch {
-    // Something else wrote to the same stream.
-    return undefined;
-  }
+/** Starts with a line end, because a test may have printed half a line. */
+export function writeMessage(message: TestMessage): string {
+  return `\n${MARK}${JSON.stringify(message)}\n`;
 }
 
-function isResult(value: unknown): value is TestResult {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'outcome' in value &&
-    OUTCOMES.includes(value.outcome)
-  );
+/** The message in a line, or undefined for what a test has printed. */
+export function readMessage(line: string): TestMessage | undefined {
+  if (!line.startsWith(MARK)) return undefined;
+  const message: unknown = JSON.parse(line.slice(MARK.length));
+  return isMessage(message) ? message : undefined;
+}
+
+function isMessage(value: unknown): value is TestMessage {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
+  return value.kind === 'begun' || value.kind === 'ended' || value.kind === 'result';
 }

@@ -7,7 +7,7 @@ export function isCode(path: string): boolean {
 }
 
 export function isSpec(path: string): boolean {
-  return /\.spec\.ts$/.test(path);
+  return path.endsWith('.spec.ts');
 }
 
 /** Specs, and the folder `test` of a package: harnesses and what needs a process. */

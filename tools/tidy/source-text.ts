@@ -1,11 +1,11 @@
 /**
- * Reading code without a parser: TypeScript 7 offers its syntax tree only through a separate process
- * and an interface it calls unstable, and the rules need no more than this.
+ * Reading code without a parser: TypeScript 7 offers its syntax tree only through a separate
+ * process and an interface it calls unstable, and the rules need no more than this.
  */
 
 /**
- * The text with the contents of comments, strings, template texts and regular expressions replaced by
- * spaces. Length, lines and quotes stay, so that places found in it are places of the original.
+ * The text with the contents of comments, strings, template texts and regular expressions replaced
+ * by spaces. Length, lines and quotes stay, so that places found in it are places of the original.
  */
 export function maskText(text: string): string {
   const masked = text.split('');
@@ -90,7 +90,9 @@ function endOfTemplate(text: string, from: number): number {
 /** A slash divides after a name, a number or a closing bracket; elsewhere it begins a pattern. */
 function beginsRegex(text: string, at: number): boolean {
   const before = text.slice(Math.max(0, at - 80), at).trimEnd();
-  return /(^|[(,=:[!&|?{};+\-*%<>~^])$/.test(before) || /\b(return|typeof|case|in|of)$/.test(before);
+  return (
+    /(^|[(,=:[!&|?{};+\-*%<>~^])$/.test(before) || /\b(return|typeof|case|in|of)$/.test(before)
+  );
 }
 
 function endOfRegex(text: string, from: number): number {

@@ -86,6 +86,8 @@ export type RunEvent = z.infer<typeof RunEvent>;
  * - `a`: attempt, from 1. An end written by a gateway (cancel, queue timeout) has attempt 0.
  * - `n`: number of the first event in `e`. A heartbeat has no events and the number that comes next.
  * - `e`: the events, in order.
+ * - `l`: how many earlier attempts were lost with their workers; left out when none was. Hand-backs
+ *   do not count.
  * - `back`: set on the last message of an attempt that was handed back unfinished (drain): the next
  *   worker may take over at once.
  */
@@ -93,6 +95,7 @@ export interface EventMessage {
   readonly a: number;
   readonly n: number;
   readonly e: readonly RunEvent[];
+  readonly l?: number;
   readonly back?: true;
 }
 
@@ -100,16 +103,15 @@ export function isEnd(event: RunEvent): event is RunEnd {
   return event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled';
 }
 
-const encoder = new TextEncoder();
-
-export function encodeEvents(message: EventMessage): Uint8Array {
-  return encoder.encode(JSON.stringify(message));
+export function encodeEvents(message: EventMessage): string {
+  return JSON.stringify(message);
 }
 
 const Envelope = z.object({
   a: z.number().int().min(0),
   n: z.number().int().min(1),
   e: z.array(RunEvent),
+  l: z.number().int().min(1).optional(),
   back: z.literal(true).optional(),
 });
 

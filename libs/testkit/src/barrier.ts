@@ -1,7 +1,7 @@
 export interface Barrier {
   /** How many have arrived. */
   readonly arrived: number;
-  /** Resolves for everybody when the last one has arrived. Throws when one more comes than agreed. */
+  /** Resolves for everybody when the last has arrived. Throws when one more comes than agreed. */
   arrive(): Promise<void>;
 }
 

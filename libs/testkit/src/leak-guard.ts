@@ -2,8 +2,7 @@ import { after } from 'node:test';
 import { until } from './until.ts';
 
 /**
- * What the test runner itself keeps open or opens between two looks. Timers of `until` are gone when
- * it is compared.
+ * What the test runner itself keeps open, or opens between two looks.
  */
 const RUNNERS_OWN = ['Immediate', 'FSReqCallback', 'FSReqPromise', 'MessagePort', 'TickObject'];
 
@@ -18,10 +17,10 @@ export interface LeakGuardOptions {
 const EXIT_AFTER_MS = 1_000;
 
 /**
- * Fails the test file if a socket, server, timer or child process that it opened is still open after
- * its last test. Call it at the **end** of the file: hooks run in the order of their registration, and
- * it must come after those that close things. What is open when it is called counts as the file's
- * own unless it was open from the start, so open things inside tests or hooks.
+ * Fails the test file if a socket, server, timer or child process that its tests opened is still
+ * open after the last one. Call it at the **end** of the file: hooks run in the order of their
+ * registration, and it must come after those that close things. What is open already when it is
+ * called, at the top level of the file, is not counted: open things inside tests or hooks.
  */
 export function leakGuard(options: LeakGuardOptions = {}): void {
   const { timeoutMs = 2_000 } = options;

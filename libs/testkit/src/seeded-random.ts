@@ -47,7 +47,7 @@ interface Diagnostic {
   diagnostic(message: string): void;
 }
 
-/** SWITCHBOARD_SEED if set, else a new one; said through `test`, so that a failure can be repeated. */
+/** SWITCHBOARD_SEED if set, else a new one; said through `test`, so that it can be repeated. */
 export function testSeed(test: Diagnostic): number {
   const text = process.env['SWITCHBOARD_SEED'] ?? '';
   const seed = text === '' ? Math.floor(Math.random() * 2 ** 31) : Number(text);

@@ -8,8 +8,8 @@ export interface UntilOptions {
 }
 
 /**
- * Looks again and again until `condition` gives something truthy, and returns that. Rejects when the
- * time is over; a condition that throws rejects at once. A look that hangs counts as the time over.
+ * Looks again and again until `condition` gives something truthy, and returns that. Rejects when
+ * the time is over, also if a look hangs; a condition that throws rejects at once.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

@@ -8,6 +8,8 @@ import type { RunRecord, SimulatorStats } from '@switchboard/llm-simulator';
 import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
 
+const SILENT = { info: () => {}, warn: () => {} };
+
 export interface RunOptions {
   readonly stream?: boolean;
   readonly signal?: AbortSignal;
@@ -44,7 +46,7 @@ export async function startRig(
       const request = requestOf(script, options);
       const { signal = new AbortController().signal } = options;
       const { run, requestId } = request;
-      return runner.run(request, { run, requestId, attempt: 1, signal, log: { warn: () => {} } });
+      return runner.run(request, { run, requestId, attempt: 1, signal, log: SILENT });
     },
     stats: () => getJson<SimulatorStats>(`${simulator.url}/stats`),
     records: async (requestId) => {
@@ -67,7 +69,7 @@ export async function* runAgainst(
   const profile = AgentProfile.parse({ name: 'other', model: 'm', max_retries: 0 });
   const request = requestOf('', { agent: 'other' });
   const { run, requestId } = request;
-  const context = { run, requestId, attempt: 1, signal, log: { warn: () => {} } };
+  const context = { run, requestId, attempt: 1, signal, log: SILENT };
   try {
     yield* new AgentRunner([profile], provider).run(request, context);
   } finally {
@@ -115,21 +117,9 @@ export async function codeOf(run: AsyncIterable<RunEvent>): Promise<string> {
   }
 }
 
-/** Looks again and again until `condition` holds. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  limitMs = 5_000,
-): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `not within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** The simulator's own JSON: its type is the simulator's word. */
 async function getJson<T>(url: string): Promise<T> {
   const response = await fetch(url);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return (await response.json()) as T;
 }

@@ -18,6 +18,8 @@ export interface AppParts {
 }
 
 @Module({})
+// Nest names a module by its class, also one that only wires.
+// oxlint-disable-next-line typescript/no-extraneous-class
 export class AppModule {
   static with(parts: AppParts): DynamicModule {
     return {

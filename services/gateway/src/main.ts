@@ -20,8 +20,13 @@ try {
 } catch (thrown) {
   const log = createLogger({ name: 'gateway', level: 'info' });
   if (thrown instanceof ConfigError) log.fatal({ problems: thrown.problems }, thrown.message);
+  else if (isPortTaken(thrown)) log.fatal({}, 'the port is taken: set PORT to another one');
   else log.fatal({ err: thrown }, 'the gateway could not start');
   process.exit(1);
+}
+
+function isPortTaken(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
 }
 
 async function start(config: GatewayConfig): Promise<void> {

@@ -82,6 +82,22 @@ for (const stream of [true, false]) {
 }
 
 describe('a client that leaves', () => {
+  it('just before its request is accepted all the same: the run is cancelled', async () => {
+    const accept = Promise.withResolvers<void>();
+    server.runs.acceptLater = accept.promise;
+    const submitted = server.runs.next();
+    const ended = server.requestLine();
+    const client = new RawClient(server.port);
+    client.chat(CHAT);
+    // An answer to a later connection: the first request has been read by then.
+    await fetch(`${server.url}/v1/models`);
+    client.socket.destroy();
+    assert.equal((await ended)['route'], '/v1/models');
+    assert.equal((await server.requestLine())['outcome'], 'client_gone');
+    accept.resolve();
+    assert.equal(await (await submitted).cancelled.promise, 'client_gone');
+  });
+
   it('with pipelined requests behind it: all their runs are cancelled', async () => {
     const first = await accepted(true);
     const next = server.runs.next();

@@ -67,6 +67,8 @@ export class FakeRuns implements RunSubmitter {
   refusal: Error | undefined;
   /** Set: submit waits for its signal, as when NATS does not answer. */
   stuck: PromiseWithResolvers<AbortSignal> | undefined;
+  /** Set: submit waits for it and then accepts, whatever has become of the client. */
+  acceptLater: Promise<void> | undefined;
   /** Called with each run before it is handed out. */
   script: ((run: FakeRun) => void) | undefined;
 
@@ -77,6 +79,7 @@ export class FakeRuns implements RunSubmitter {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       signal.throwIfAborted();
     }
+    await this.acceptLater;
     const number = String(this.submitted.length + 1).padStart(22, '0');
     const run = new FakeRun(`test_${number}`, submission);
     this.submitted.push(run);

@@ -2,14 +2,13 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { AgentProfile } from '@switchboard/contract';
+import type * as GatewayModule from '../src/gateway.ts';
 import type { Gateway, GatewayLimits } from '../src/gateway.ts';
 import { FakeRuns } from './fake-runs.ts';
 
-type GatewayModule = typeof import('../src/gateway.ts');
-
 // By URL, so that the compiler does not take the built file into the project.
 const built = new URL('../dist/gateway.js', import.meta.url).href;
-const { Gateway: BuiltGateway } = (await import(built)) as GatewayModule;
+const { Gateway: BuiltGateway } = (await import(built)) as typeof GatewayModule;
 
 export interface LogLine {
   readonly message: string;

@@ -50,6 +50,7 @@ describe('the official openai SDK', () => {
     assert.equal(answer.choices[0]?.message.content, 'Hello');
     assert.equal(answer.choices[0]?.finish_reason, 'stop');
     assert.deepEqual(answer.usage, usage);
+    // oxlint-disable-next-line no-underscore-dangle -- the SDK's own name
     assert.match(answer._request_id ?? '', /^req_/);
   });
 

@@ -83,6 +83,24 @@ describe('a shutdown', () => {
     }
   });
 
+  it('allows no retry of a run that had started, whatever has been sent of it', async () => {
+    await using patient = await startGateway({ startedHoldMs: 60_000 });
+    const answers = [];
+    for (const stream of [true, false]) {
+      const submitted = patient.runs.next();
+      answers.push(post(patient, { ...CHAT, stream }));
+      (await submitted).emit(STARTED);
+    }
+    // An answer to a later request: the events before it have been read by then.
+    await fetch(`${patient.url}/livez`);
+    patient.gateway.stopIntake();
+    patient.gateway.abort();
+    for (const response of await Promise.all(answers)) {
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get('x-should-retry'), 'false');
+    }
+  });
+
   it('ends although a client never finishes its request', async () => {
     const client = new RawClient(server.port);
     client.socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n');

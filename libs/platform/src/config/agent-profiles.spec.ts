@@ -88,7 +88,7 @@ test('two agents of the same name, an empty list and an empty file are problems'
   assert.equal(problemsOf('').length, 1);
 });
 
-test('a file that is missing or far too large is a problem, and few of many problems are shown', () => {
+test('a file that is missing or too large is a problem; of many only some are shown', () => {
   assert.throws(
     () => loadAgentProfiles(join(folder, 'none.yaml'), []),
     /AGENTS_FILE: the file cannot be read \(ENOENT\)/,

@@ -14,9 +14,9 @@ const PROBLEMS_MAX = 20;
 const VARIABLE = 'AGENTS_FILE';
 
 /**
- * The profiles of the YAML file at `path`, or `builtIn` without one. Throws {@link ConfigError} with
- * every problem by its place (`agents[1].timeout: ...`); what the file says is never shown, because
- * instructions are nobody else's business.
+ * The profiles of the YAML file at `path`, or `builtIn` without one. Throws {@link ConfigError}
+ * with every problem by its place (`agents[1].timeout: ...`); what the file says is never shown,
+ * because instructions are nobody else's business.
  */
 export function loadAgentProfiles(
   path: string | undefined,

@@ -2,7 +2,7 @@ import type { Option, Options } from './options.ts';
 
 /**
  * The options as a Markdown table, one row an option, in the order of their declaration. What it
- * prints is formatted as the project's formatter wants it, so that a generated page stays unchanged.
+ * prints is formatted as the project's formatter wants it: a generated page stays unchanged.
  */
 export function configurationTable(options: Options): string {
   const head = ['Variable', 'Default', 'Value', 'What it does'];

@@ -35,7 +35,7 @@ export function defineOptions<const O extends Options>(options: O): O {
 
 /**
  * Reads the declared options from `env` into a frozen object. An empty variable counts as unset;
- * variables that are not declared are ignored. Throws {@link ConfigError} with every problem at once.
+ * what is not declared is ignored. Throws {@link ConfigError} with every problem at once.
  */
 export function readConfig<O extends Options>(
   options: O,

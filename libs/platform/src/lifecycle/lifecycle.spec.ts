@@ -65,7 +65,7 @@ test('a second shutdown is the first one, and registers nothing', async () => {
   assert.equal(runs, 1);
 });
 
-test('a step that throws does not keep the next ones from running; all is logged at the end', async () => {
+test('a step that throws does not keep the next ones from running, and is logged at the end', async () => {
   const lifecycle = new Lifecycle({ budgetMs: 1000, log });
   const seen: string[] = [];
   lifecycle.onStopIntake('sync', () => {
@@ -85,7 +85,7 @@ test('a step that throws does not keep the next ones from running; all is logged
   );
 });
 
-test('a drain that never ends is left when only the reserve remains, and the rest still runs', async () => {
+test('an endless drain is left when only the reserve remains, and the rest still runs', async () => {
   const lifecycle = new Lifecycle({ budgetMs: 1000, reserveMs: 300, log });
   const seen: string[] = [];
   lifecycle.onDrain('endless', never);

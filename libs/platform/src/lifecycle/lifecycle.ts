@@ -132,7 +132,7 @@ export class Lifecycle {
   }
 }
 
-/** What went wrong, or undefined. A step is begun even when its time is over, then not waited for. */
+/** What went wrong, if anything. A step is begun even when its time is over, but not waited for. */
 async function runStep(
   phase: Phase,
   name: string,

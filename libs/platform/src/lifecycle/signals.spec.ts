@@ -61,9 +61,10 @@ test('a shutdown begun by the program itself still exits with 0 on a signal', as
 });
 
 test('a real process with open handles ends with 0 on SIGTERM', async () => {
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
   const program = `
-    import { Lifecycle } from ${JSON.stringify(new URL('./lifecycle.ts', import.meta.url).href)};
-    import { shutdownOnSignals } from ${JSON.stringify(new URL('./signals.ts', import.meta.url).href)};
+    import { Lifecycle } from ${url('./lifecycle.ts')};
+    import { shutdownOnSignals } from ${url('./signals.ts')};
     const log = { info() {}, warn() {}, error() {} };
     const lifecycle = new Lifecycle({ budgetMs: 5000, log });
     lifecycle.onClose('say', () => console.log('closed'));

@@ -1,6 +1,6 @@
 /**
- * What a log may say of an error. Only named fields are taken: errors of HTTP clients carry headers,
- * and bodies with prompts, and a parser's message quotes what it could not parse.
+ * What a log may say of an error. Only named fields are taken: errors of HTTP clients carry
+ * headers, and bodies with prompts, and a parser's message quotes what it could not parse.
  */
 export interface ErrorFields {
   readonly type: string;

@@ -37,7 +37,7 @@ function capture(level: LogLevelName = 'info') {
   return { log, lines, entries };
 }
 
-test('a line is one JSON object with the level by name, an ISO time, the process and the ids', () => {
+test('a line is one JSON object with the level by name, an ISO time, process and ids', () => {
   const { log, entries } = capture();
   log.child({ requestId: 'req_1', run: 'g.1' }).info({ port: 8080 }, 'listening');
   log.debug('below the level');

@@ -22,8 +22,8 @@ const START_UP_CONTEXTS = new Set([
 ]);
 
 /**
- * Nest's logging written to ours: `{"level":"warn","context":"ExceptionsHandler","msg":"..."}`. Nest
- * passes the context as the last argument, and a stack before it with errors.
+ * Nest's logging written to ours: `{"level":"warn","context":"ExceptionsHandler","msg":"..."}`.
+ * Nest passes the context as the last argument, and a stack before it with errors.
  */
 export class NestLogger implements LoggerService {
   readonly #log: LevelLog;

@@ -6,7 +6,7 @@
  *   every other order a crash between two steps loses the end or runs for nobody.
  * - C3 a request whose storing is in doubt is undone, so that nobody pays for an answer nobody waits for.
  */
-import type { Subscription } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import {
   type AgentProfile,
   type ChatRequest,
@@ -71,7 +71,6 @@ export class RunClient {
   #removeListener: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #ensured = false;
-  #ensuring = false;
   #draining = false;
   #empty = Promise.withResolvers<void>();
 
@@ -102,10 +101,10 @@ export class RunClient {
       up: (connection) => {
         if (this.#subscription === undefined || this.#subscription.isClosed()) {
           this.#subscription = connection.subscribe(gatewayEvents(this.#options.gateway), {
-            callback: (_error, message) => this.#onMessage(message.subject, message.data),
+            callback: (_error, message) => this.#onMessage(message),
           });
         }
-        void this.#ensure();
+        void this.#ensure(this.#link.epoch);
         for (const run of this.#runs.values()) run.reconnected();
       },
       down: () => {
@@ -181,13 +180,13 @@ export class RunClient {
     for (const run of this.#runs.values()) run.close();
   }
 
-  #onMessage(subject: string, data: Uint8Array): void {
+  #onMessage(message: Msg): void {
     // events.<gateway>.<run>.log or ….end
-    const [, , id, kind] = subject.split('.');
+    const [, , id, kind] = message.subject.split('.');
     const run = id === undefined ? undefined : this.#runs.get(id);
     if (run === undefined) return;
     try {
-      run.push(decodeEvents(Buffer.from(data).toString()), kind === 'end');
+      run.push(decodeEvents(message.string()), kind === 'end');
     } catch (error) {
       this.#options.log.error({ run: id, reason: toError(error).message }, 'unreadable run event');
     }
@@ -235,14 +234,14 @@ export class RunClient {
     for (const run of this.#runs.values()) run.sweep(now);
   }
 
-  async #ensure(): Promise<void> {
-    if (this.#ensuring) return;
-    this.#ensuring = true;
+  /** One loop per connection epoch: what an earlier one still waits for is not waited for here. */
+  async #ensure(epoch: number): Promise<void> {
     let reported = '';
-    while (!this.#closing.signal.aborted && this.#link.connected && !this.#ensured) {
+    while (!this.#closing.signal.aborted && this.#link.connected && this.#link.epoch === epoch) {
       try {
         await ensureStreams(this.#link.connection, this.#options.pools, this.#options);
-        this.#ensured = true;
+        if (this.#link.epoch === epoch) this.#ensured = true;
+        return;
       } catch (error) {
         const reason = toError(error).message;
         if (reason !== reported) this.#options.log.warn({ reason }, 'streams not made; trying on');
@@ -250,7 +249,6 @@ export class RunClient {
         await abortableSleep(250, this.#closing.signal);
       }
     }
-    this.#ensuring = false;
   }
 }
 

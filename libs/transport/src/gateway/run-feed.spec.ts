@@ -135,6 +135,17 @@ describe('RunFeed', () => {
     assert.deepEqual(await collect(feed), flat(said));
   });
 
+  it('F3: takes a message that is larger than what it holds', async () => {
+    const said = attempt(1, [3 * BUFFER_EVENTS_MAX, 2], completed);
+    const log = new Log();
+    const feed = new RunFeed(log.read, () => undefined);
+    for (const each of said) {
+      log.store(each);
+      feed.push(each.message, each.end);
+    }
+    assert.deepEqual(await collect(feed), flat(said));
+  });
+
   it('says so when the log itself has a gap, instead of leaving text out', async () => {
     const said = attempt(1, [1, 1, 1], completed);
     const log = new Log();

@@ -114,7 +114,9 @@ export class RunFeed {
   }
 
   #append(events: readonly RunEvent[], end: boolean): boolean {
-    if (!end && this.#buffer.length + events.length > BUFFER_EVENTS_MAX) return false;
+    const held = this.#buffer.length;
+    // An empty buffer takes any message, or a large one would never get in.
+    if (!end && held > 0 && held + events.length > BUFFER_EVENTS_MAX) return false;
     this.#buffer.push(...events);
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers();

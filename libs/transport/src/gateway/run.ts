@@ -43,6 +43,8 @@ export class Run {
   readonly #feed: RunFeed;
   #queued: Queued | undefined;
   #cancelling: Promise<void> | undefined;
+  #timingOut = false;
+  #over = false;
   #heardAtMs = Date.now();
   #lookedUpAtMs = Date.now();
   #closed = false;
@@ -60,7 +62,7 @@ export class Run {
   accepted(queued: Queued): void {
     this.acceptedAtMs = Date.now();
     this.#queued = queued;
-    if (this.#feed.ended) queued.release();
+    if (this.#over) queued.release();
   }
 
   events(signal?: AbortSignal): AsyncIterable<RunEvent> {
@@ -73,7 +75,7 @@ export class Run {
   }
 
   cancel(reason: CancelReason): Promise<void> {
-    this.#cancelling ??= this.#endHere({ type: 'cancelled', reason }, 'always');
+    this.#cancelling ??= this.#cancelNow({ type: 'cancelled', reason });
     return this.#cancelling;
   }
 
@@ -84,10 +86,12 @@ export class Run {
 
   /** Called twice a second: queue time-out, and runs that nobody speaks of any more. */
   sweep(nowMs: number): void {
-    if (this.#queued === undefined || this.#feed.ended || this.#cancelling !== undefined) return;
+    if (this.#queued === undefined || this.#over || this.#cancelling !== undefined) return;
     const { queueTimeoutMs } = this.#options;
     if (!this.#feed.started && nowMs - this.acceptedAtMs > queueTimeoutMs) {
-      this.#timeOut(queueTimeoutMs);
+      if (this.#timingOut) return;
+      this.#timingOut = true;
+      void this.#timeOut(queueTimeoutMs);
       return;
     }
     const silentMs = nowMs - this.#heardAtMs;
@@ -103,7 +107,7 @@ export class Run {
   }
 
   /** A run that begins in this very moment goes on: its `started` wins over this end. */
-  #timeOut(queueTimeoutMs: number): void {
+  async #timeOut(queueTimeoutMs: number): Promise<void> {
     const seconds = Math.round(queueTimeoutMs / 1_000);
     const end: RunEnd = {
       type: 'failed',
@@ -111,9 +115,14 @@ export class Run {
       message: `No slot became free within ${seconds} s.`,
       retryAfterMs: 5_000,
     };
-    this.#cancelling = this.#endHere(end, 'unless started').then(() => {
-      if (!this.#feed.ended) this.#cancelling = undefined;
-    });
+    await this.#endHere(end, 'unless started');
+    this.#timingOut = false;
+  }
+
+  /** The run is over for this gateway, also when nobody reads its last events any more. */
+  async #cancelNow(end: RunEnd): Promise<void> {
+    await this.#endHere(end, 'always');
+    this.#onEnd();
   }
 
   /**
@@ -181,10 +190,12 @@ export class Run {
     }
     this.#options.log.warn({ run: this.run }, 'run has neither a request nor an end; ending it');
     const message = 'The request was removed from the queue before it could be answered.';
-    this.#cancelling ??= this.#endHere({ type: 'failed', code: 'request_lost', message }, 'always');
+    this.#cancelling ??= this.#cancelNow({ type: 'failed', code: 'request_lost', message });
   }
 
   #onEnd(): void {
+    if (this.#over) return;
+    this.#over = true;
     this.#queued?.release();
     this.#options.onEnd();
   }

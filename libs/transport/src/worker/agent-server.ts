@@ -49,7 +49,6 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #listening = Promise.withResolvers<void>();
   #executor: RunExecutor | undefined;
   #removeListener: (() => void) | undefined;
-  #ensuring = false;
   #ready = false;
 
   constructor(options: AgentServerOptions) {
@@ -65,7 +64,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log,
       onRefused: (reason) => {
         log.warn({ reason }, 'the queue refused a pull; setting its consumers up again');
-        void this.#ensure();
+        void this.#ensure(link.epoch);
       },
     });
     this.#slots = new SlotPool({
@@ -118,7 +117,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#removeListener = link.listen({
       up: () => {
         this.#running.renewAll();
-        void this.#ensure();
+        void this.#ensure(link.epoch);
         void this.#cancelEndedRuns();
       },
       down: () => {
@@ -172,19 +171,18 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   }
 
   /** Makes the consumers, for as long as it takes: the gateway makes the streams. */
-  async #ensure(): Promise<void> {
-    if (this.#ensuring) return;
-    this.#ensuring = true;
+  async #ensure(epoch: number): Promise<void> {
     this.#source.ready = false;
     const { link, pool, log } = this.#options;
     let reported = '';
-    while (!this.#closing.signal.aborted && link.connected) {
+    while (!this.#closing.signal.aborted && link.connected && link.epoch === epoch) {
       try {
         await ensureConsumers(link.connection, pool);
+        if (link.epoch !== epoch) return;
         this.#source.ready = true;
         this.#ready = true;
         this.#listening.resolve();
-        break;
+        return;
       } catch (error) {
         const reason = toError(error).message;
         if (reason !== reported) log.info({ reason, pool }, 'waiting for the request queue');
@@ -192,7 +190,6 @@ export class AgentServer extends Server implements CustomTransportStrategy {
         await abortableSleep(250, this.#closing.signal);
       }
     }
-    this.#ensuring = false;
   }
 
   /** A cancel that was sent while this worker was away was not heard: the log knows. */

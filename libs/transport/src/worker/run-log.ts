@@ -11,28 +11,30 @@
  * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}).
  */
 import {
-  encodeEvents,
-  type EventMessage,
+  ENVELOPE_BYTES,
   type RunEnd,
   runEnd,
   type RunEvent,
   runFilter,
   runLog,
+  SwitchboardError,
   TAKEOVER_MS,
 } from '@switchboard/contract';
 import { readLast } from '../events/log-reader.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
+import { MESSAGE_CHARS_MAX, MESSAGE_EVENTS_MAX, toParts } from './event-parts.ts';
 
 /**
  * What `open` found.
- * - `started`: the run is ours; `attempt` says which try this is.
+ * - `started`: the run is ours; `attempt` says which try this is, `lostBefore` how many of the
+ *   earlier ones were lost with their workers.
  * - `ended`: it has its end; nothing is left to do but to acknowledge the request.
  * - `busy`: somebody runs it, or did until a moment ago: ask again later.
  * - `lost`: an earlier attempt had already shown output and is gone: it must not be run again.
  */
 export type Opened =
-  | { readonly kind: 'started'; readonly attempt: number }
+  | { readonly kind: 'started'; readonly attempt: number; readonly lostBefore: number }
   | { readonly kind: 'ended' }
   | { readonly kind: 'busy' }
   | { readonly kind: 'lost'; readonly attempt: number };
@@ -44,7 +46,7 @@ const ACK_EVERY_MESSAGES = 32;
 const ACK_EVERY_MS = 1_000;
 
 interface Unstored {
-  readonly data: Uint8Array;
+  readonly data: string;
   /** The connection it went out on; -1 while it never did. */
   epoch: number;
 }
@@ -55,12 +57,13 @@ export class RunLog {
   readonly #worker: string;
   readonly #subject: string;
   readonly #unstored: Unstored[] = [];
-  readonly #buffer: RunEvent[] = [];
+  /** Events as JSON, not yet in a message. */
+  readonly #buffer: string[] = [];
   #attempt = 0;
+  #lostBefore = 0;
   #next = 1;
   #lastSeq = 0;
   #lastStoredSentAtMs = 0;
-  #lastSentAtMs = 0;
   #sinceAck = 0;
   #acking: Promise<unknown> | undefined;
   #flushScheduled = false;
@@ -87,17 +90,13 @@ export class RunLog {
     return now - this.#lastStoredSentAtMs;
   }
 
-  /** Milliseconds since anything was sent. */
-  quietMs(now: number): number {
-    return now - this.#lastSentAtMs;
-  }
-
   /** Claims the run (L1). Retries while NATS is away until `signal` aborts. @throws StoreError */
   async open(signal: AbortSignal): Promise<Opened> {
     let expected = 0;
-    for (let attempt = 1; ;) {
+    this.#attempt = 1;
+    for (;;) {
       signal.throwIfAborted();
-      const data = this.#started(attempt);
+      const data = this.#message([JSON.stringify({ type: 'started', worker: this.#worker })]);
       const sentAtMs = performance.now();
       try {
         const { seq } = await store(this.#link, this.#subject, data, {
@@ -105,7 +104,7 @@ export class RunLog {
           filter: runFilter(this.run),
           timeoutMs: 2_000,
         });
-        return this.#claimed(attempt, seq, sentAtMs);
+        return this.#claimed(seq, sentAtMs);
       } catch (error) {
         const failure = error instanceof StoreError ? error.failure : undefined;
         if (failure !== 'conflict' && failure !== 'unknown') throw error;
@@ -113,15 +112,15 @@ export class RunLog {
       const last = await readLast(this.#link, this.run);
       if (last === undefined) continue; // Not stored after all: say it again.
       if (last.isEnd) return { kind: 'ended' };
-      const own = new TextDecoder().decode(data) === last.text;
-      if (own) return this.#claimed(attempt, last.seq, sentAtMs);
+      if (last.text === data) return this.#claimed(last.seq, sentAtMs);
       const { message } = last;
       if (message.back !== true && last.ageMs < TAKEOVER_MS) return { kind: 'busy' };
       expected = last.seq;
-      attempt = message.a + 1;
+      this.#attempt = message.a + 1;
+      this.#lostBefore = (message.l ?? 0) + (message.back === true ? 0 : 1);
       if (message.n + message.e.length > 2) {
-        this.#claimForEnd(attempt, last.seq);
-        return { kind: 'lost', attempt };
+        this.#lastSeq = last.seq; // Nothing but an end is written, right after what is there.
+        return { kind: 'lost', attempt: this.#attempt };
       }
     }
   }
@@ -129,10 +128,12 @@ export class RunLog {
   /**
    * Adds one event. Events of one turn of the event loop travel in one message. Resolves at once,
    * or when the window has room again: that is the backpressure on the model.
+   * @throws SwitchboardError `provider_bad_response` for an event larger than a message may be
    */
   emit(event: RunEvent): Promise<void> | undefined {
-    this.#buffer.push(event);
-    if (!this.#flushScheduled) {
+    this.#add(event);
+    if (this.#buffer.length >= MESSAGE_EVENTS_MAX) this.#flush();
+    else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       setImmediate(() => this.#flush());
     }
@@ -153,7 +154,7 @@ export class RunLog {
     while (this.#acking !== undefined) await this.#acking;
     if (!this.#link.connected) return false;
     this.#publishUnstored();
-    return this.#publishAcked(encodeEvents({ a: this.#attempt, n: this.#next, e: [] }));
+    return this.#publishAcked(this.#message([]));
   }
 
   /**
@@ -162,8 +163,8 @@ export class RunLog {
    */
   async end(end: RunEnd, signal: AbortSignal): Promise<'stored' | 'lost'> {
     this.#closed = true;
-    const last = [...this.#buffer.splice(0), end];
-    const data = encodeEvents({ a: this.#attempt, n: this.#next, e: last });
+    this.#packAllButLast();
+    const data = this.#message([...this.#buffer.splice(0), JSON.stringify(end)]);
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
       signal.throwIfAborted();
       const outcome = await this.#tryEnd(data);
@@ -176,8 +177,7 @@ export class RunLog {
   async handBack(): Promise<void> {
     this.#closed = true;
     while (this.#acking !== undefined) await this.#acking;
-    const message: EventMessage = { a: this.#attempt, n: this.#next, e: [], back: true };
-    await store(this.#link, this.#subject, encodeEvents(message), { timeoutMs: 2_000 });
+    await store(this.#link, this.#subject, this.#message([], ',"back":true'), { timeoutMs: 2_000 });
   }
 
   /** Stops writing, without an end: the claim is lost or the worker gives up. */
@@ -185,7 +185,7 @@ export class RunLog {
     this.#closed = true;
   }
 
-  async #tryEnd(data: Uint8Array): Promise<'stored' | 'lost' | 'again'> {
+  async #tryEnd(data: string): Promise<'stored' | 'lost' | 'again'> {
     while (this.#acking !== undefined) await this.#acking;
     if (!this.#link.connected) return 'again';
     if (this.#unstored.length > 0 && !(await this.#confirm())) return 'again';
@@ -204,14 +204,14 @@ export class RunLog {
   }
 
   /** Something else is last in the log: our own end or heartbeat, somebody's end, a later attempt. */
-  async #afterConflict(data: Uint8Array): Promise<'stored' | 'lost' | 'again'> {
+  async #afterConflict(data: string): Promise<'stored' | 'lost' | 'again'> {
     try {
       const last = await readLast(this.#link, this.run);
       if (last === undefined) {
         this.#lastSeq = 0; // The log was emptied (a new server): the end alone is what remains.
         return 'again';
       }
-      if (last.isEnd) return last.text === new TextDecoder().decode(data) ? 'stored' : 'lost';
+      if (last.isEnd) return last.text === data ? 'stored' : 'lost';
       if (last.message.a > this.#attempt) return 'lost';
       this.#lastSeq = last.seq;
     } catch {
@@ -220,46 +220,70 @@ export class RunLog {
     return 'again';
   }
 
-  #started(attempt: number): Uint8Array {
-    return encodeEvents({ a: attempt, n: 1, e: [{ type: 'started', worker: this.#worker }] });
-  }
-
-  #claimed(attempt: number, seq: number, sentAtMs: number): Opened {
-    this.#attempt = attempt;
+  #claimed(seq: number, sentAtMs: number): Opened {
     this.#next = 2;
-    this.#lastSentAtMs = sentAtMs;
     this.#stored(seq, sentAtMs);
-    return { kind: 'started', attempt };
+    return { kind: 'started', attempt: this.#attempt, lostBefore: this.#lostBefore };
   }
 
-  /** For an attempt that only stores an end: it comes right after what is there. */
-  #claimForEnd(attempt: number, seq: number): void {
-    this.#attempt = attempt;
-    this.#next = 1;
-    this.#lastSeq = seq;
+  #add(event: RunEvent): void {
+    for (const json of toParts(event)) {
+      const bytesMax = this.#link.maxPayload - ENVELOPE_BYTES;
+      if (json.length > MESSAGE_CHARS_MAX && Buffer.byteLength(json) > bytesMax) {
+        throw new SwitchboardError(
+          'provider_bad_response',
+          'One part of the answer is larger than can be carried.',
+        );
+      }
+      this.#buffer.push(json);
+    }
+  }
+
+  /** The message of events that are JSON already; the counterpart of the contract's encodeEvents. */
+  #message(events: readonly string[], back = ''): string {
+    const lost = this.#lostBefore === 0 ? '' : `,"l":${this.#lostBefore}`;
+    return `{"a":${this.#attempt},"n":${this.#next}${lost},"e":[${events.join(',')}]${back}}`;
   }
 
   #flush(): void {
     this.#flushScheduled = false;
     if (this.#closed || this.#buffer.length === 0) return;
-    const events = this.#buffer.splice(0);
-    const now = performance.now();
-    const data = encodeEvents({ a: this.#attempt, n: this.#next, e: events });
-    this.#next += events.length;
-    this.#lastSentAtMs = now;
-    this.#sinceAck += 1;
-    this.#unstored.push({ data, epoch: -1 });
-    if (!this.#link.connected) return; // heartbeat() says it after the reconnect.
+    this.#packAllButLast();
+    this.#pack(this.#buffer.splice(0));
+    if (!this.#link.connected) return; // #confirm says it after the reconnect.
     const due =
-      this.#sinceAck >= ACK_EVERY_MESSAGES || now - this.#lastStoredSentAtMs >= ACK_EVERY_MS;
-    if (due && this.#acking === undefined) {
-      this.#unstored.pop();
+      this.#sinceAck >= ACK_EVERY_MESSAGES ||
+      performance.now() - this.#lastStoredSentAtMs >= ACK_EVERY_MS;
+    const last = this.#unstored.at(-1);
+    if (!due || this.#acking !== undefined || last === undefined) {
       this.#publishUnstored();
-      this.#unstored.push({ data, epoch: this.#link.epoch });
-      void this.#publishAcked(data);
-    } else {
-      this.#publishUnstored();
+      return;
     }
+    last.epoch = this.#link.epoch; // Goes out with the request for its acknowledgement.
+    this.#publishUnstored();
+    void this.#publishAcked(last.data);
+  }
+
+  /** Moves events into messages for as long as there is more than one message's worth. */
+  #packAllButLast(): void {
+    let chars = 0;
+    let from = 0;
+    for (const [index, json] of this.#buffer.entries()) {
+      const full = index - from >= MESSAGE_EVENTS_MAX || chars + json.length > MESSAGE_CHARS_MAX;
+      if (index > from && full) {
+        this.#pack(this.#buffer.slice(from, index));
+        from = index;
+        chars = 0;
+      }
+      chars += json.length;
+    }
+    this.#buffer.splice(0, from);
+  }
+
+  #pack(events: readonly string[]): void {
+    this.#unstored.push({ data: this.#message(events), epoch: -1 });
+    this.#next += events.length;
+    this.#sinceAck += 1;
   }
 
   /** Publishes what this connection has not carried yet, in order. */
@@ -276,12 +300,11 @@ export class RunLog {
    * Publishes one message and waits for its acknowledgement, which covers all that the same
    * connection carried before it. Never throws.
    */
-  #publishAcked(data: Uint8Array): Promise<boolean> {
+  #publishAcked(data: string): Promise<boolean> {
     const count = this.#unstored.length;
     const { epoch } = this.#link;
     const sentAtMs = performance.now();
     this.#sinceAck = 0;
-    this.#lastSentAtMs = sentAtMs;
     const acked = store(this.#link, this.#subject, data, { timeoutMs: 2_000 }).then(
       ({ seq }) => {
         const covered = this.#unstored.slice(0, count).every((each) => each.epoch === epoch);

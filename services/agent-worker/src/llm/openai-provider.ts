@@ -8,7 +8,8 @@ import { ProviderHttp, UnreadResponse } from './provider-http.ts';
 export interface OpenAiProviderOptions {
   /** Where `/chat/completions` is, with its version: `https://host/v1`. */
   readonly baseUrl: string;
-  readonly apiKey: string;
+  /** Undefined: the endpoint asks for none, as local model servers do. */
+  readonly apiKey: string | undefined;
   /** Most connections at once: one for each slot. */
   readonly connections: number;
 }
@@ -28,10 +29,11 @@ export class OpenAiProvider implements ChatProvider {
 
   constructor(options: OpenAiProviderOptions) {
     this.#http = new ProviderHttp(options.connections);
-    this.#secrets = [options.apiKey, new URL(options.baseUrl).host];
+    this.#secrets = [options.apiKey ?? '', new URL(options.baseUrl).host];
     this.#client = new OpenAI({
       baseURL: options.baseUrl,
-      apiKey: options.apiKey,
+      // The SDK insists on one, but the header is left out below.
+      apiKey: options.apiKey ?? 'none',
       // Without this an administrator's key in the environment would take the place of ours.
       adminAPIKey: null,
       webhookSecret: null,
@@ -39,7 +41,11 @@ export class OpenAiProvider implements ChatProvider {
       timeout: NEVER_MS,
       // The SDK logs to the console otherwise.
       logLevel: 'off',
-      defaultHeaders: { 'X-Stainless-Timeout': null, 'X-Stainless-Retry-Count': null },
+      defaultHeaders: {
+        'X-Stainless-Timeout': null,
+        'X-Stainless-Retry-Count': null,
+        ...(options.apiKey === undefined ? { Authorization: null } : {}),
+      },
       fetch: this.#http.fetch,
     });
   }

@@ -52,11 +52,11 @@ const REQUEST: RunRequest = {
 };
 
 let stop: AbortController;
-let warnings: object[];
+let waits: object[];
 
 beforeEach(() => {
   stop = new AbortController();
-  warnings = [];
+  waits = [];
   mock.timers.enable({ apis: ['setTimeout'] });
 });
 
@@ -65,7 +65,7 @@ afterEach(() => mock.timers.reset());
 function start(provider: ChatProvider, fields: Record<string, unknown> = {}, agent = 'assistant') {
   const profile = AgentProfile.parse({ name: 'assistant', model: 'm', ...fields });
   const runner = new AgentRunner([profile], provider, () => 1);
-  const log = { warn: (entry: object) => void warnings.push(entry) };
+  const log = { warn: () => {}, info: (entry: object) => void waits.push(entry) };
   const context = { run: REQUEST.run, requestId: 'request-1', attempt: 1, log };
   return runner.run({ ...REQUEST, agent }, { ...context, signal: stop.signal });
 }
@@ -101,7 +101,7 @@ test('retries wait 0.5, 1 and 2 seconds at most, and then the answer is as if fi
   }
   assert.deepEqual(await events, [TOKEN, END]);
   assert.deepEqual(
-    warnings.map((entry) => 'waitMs' in entry && entry.waitMs),
+    waits.map((entry) => 'waitMs' in entry && entry.waitMs),
     [500, 1_000, 2_000],
   );
 });

@@ -1,5 +1,5 @@
 import timers from 'node:timers/promises';
-import { SwitchboardError } from '@switchboard/contract';
+import { SwitchboardError, toError } from '@switchboard/contract';
 import type { AgentProfile, RunEvent, RunRequest } from '@switchboard/contract';
 import type { Answer, ChatCall, ChatProvider } from './chat-provider.ts';
 import { ProviderFailure } from './provider-failure.ts';
@@ -8,6 +8,7 @@ import { retryDelayMs } from './retry-delay.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
 
 export interface RunnerLog {
+  info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
 
@@ -72,6 +73,7 @@ export class AgentRunner {
           call.signal.throwIfAborted();
           answer?.close();
           answer = undefined;
+          logFailure(thrown, context);
           if (shown) throw thrown;
           timer.retrying();
           await this.#waitForRetry(thrown, { retries, profile, timer, context });
@@ -113,7 +115,7 @@ export class AgentRunner {
     if (waitMs === undefined || waitMs >= timer.firstTokenLeftMs) throw thrown;
     const { run, requestId } = context;
     const fields = { run, requestId, code: thrown.code, retry: retries + 1, waitMs };
-    context.log.warn(fields, 'calling the provider again');
+    context.log.info(fields, 'calling the provider again');
     try {
       await timers.setTimeout(waitMs, undefined, { signal: timer.signal });
     } catch (interrupted) {
@@ -121,4 +123,13 @@ export class AgentRunner {
       throw interrupted;
     }
   }
+}
+
+/** The code and its cause; not the message, in which a provider may have quoted the prompt. */
+function logFailure(thrown: unknown, context: RunnerContext): void {
+  if (!(thrown instanceof ProviderFailure)) return;
+  const { run, requestId, attempt, log } = context;
+  const { code, cause } = thrown;
+  const reason = cause === undefined ? {} : { reason: toError(cause).message };
+  log.warn({ run, requestId, attempt, code, ...reason }, 'the provider failed');
 }

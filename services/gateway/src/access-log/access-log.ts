@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { keepRecord, onceClosed, processingMs } from './request-record.ts';
+import { keepRecord, processingMs } from './request-record.ts';
 import type { RequestRecord } from './request-record.ts';
 
 interface AccessLog {
@@ -32,7 +32,9 @@ export function installAccessLog(instance: FastifyInstance, log: AccessLog): voi
     reply.header('x-request-id', request.id);
     // A write that meets a closed connection: `close` tells the same, and is handled.
     response.on('error', () => undefined);
-    onceClosed(raw, response, () => {
+    // Never the request's own `close`: it comes as soon as the body has been read. That of a
+    // response comes in every case, also for pipelined requests that still wait for their turn.
+    response.once('close', () => {
       if (!response.writableEnded) record.outcome ??= 'client_gone';
       record.onClosed?.();
       writeLine(log, record, response);

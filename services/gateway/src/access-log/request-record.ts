@@ -69,27 +69,3 @@ export function requestIdOf(request: IncomingMessage): string {
 export function processingMs(record: RequestRecord): number {
   return Math.round(performance.now() - record.startedAtMs);
 }
-
-/**
- * Calls `listener` once, when the response has closed or its connection has. Never wait for the
- * request's own `close`: it comes as soon as the body has been read.
- */
-export function onceClosed(
-  request: IncomingMessage,
-  response: ServerResponse,
-  listener: () => void,
-): void {
-  let closed = false;
-  const close = () => {
-    if (closed) return;
-    closed = true;
-    request.socket.off('close', close);
-    listener();
-  };
-  response.once('close', close);
-  if (response.socket !== null) return;
-  // A pipelined request waits for the socket behind others; if the connection goes before its turn,
-  // its response never closes. Clients may pipeline more requests than the usual listener limit.
-  request.socket.setMaxListeners(0);
-  request.socket.once('close', close);
-}

@@ -34,8 +34,9 @@ export function deltaChunk(
     case 'completed':
     case 'failed':
     case 'cancelled':
-      return undefined;
+      break;
   }
+  return undefined;
 }
 
 /** The chunk that says why the answer ended. */

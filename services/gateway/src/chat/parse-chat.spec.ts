@@ -264,8 +264,8 @@ describe('parseChat', () => {
       [messages(...Array.from({ length: 1_000 }, () => calls)), 'messages'],
       [body({ tools: wrong }), 'tools'],
       [body({ stop: wrong }), 'stop'],
-      [body({ metadata: { ...wrong } }), 'metadata'],
-      [body({ logit_bias: { ...wrong.map(String) } }), 'logit_bias'],
+      [body({ metadata: Object.fromEntries(wrong.entries()) }), 'metadata'],
+      [body({ logit_bias: Object.fromEntries(wrong.map(String).entries()) }), 'logit_bias'],
     ] as const) {
       const error = refusalOf(value);
       assert.equal(error.param, param);

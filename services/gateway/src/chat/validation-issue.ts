@@ -58,9 +58,14 @@ function reason(issue: Issue): string {
       return `must be at most ${issue.maximum}`;
     case 'custom':
       return issue.message;
-    default:
-      return 'is not valid';
+    case 'invalid_element':
+    case 'invalid_format':
+    case 'invalid_key':
+    case 'not_multiple_of':
+    case 'unrecognized_keys':
+      break;
   }
+  return 'is not valid';
 }
 
 function article(expected: string): string {

@@ -1,0 +1,28 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import type { RunEvent, RunRequest } from '@switchboard/contract';
+import { AGENT_RUN } from '@switchboard/transport';
+import type { RunContext } from '@switchboard/transport';
+import { AgentRunner } from './runner/agent-runner.ts';
+import type { RunnerLog } from './runner/agent-runner.ts';
+
+export const RUNNER_LOG = Symbol('runner log');
+
+/** The edge between Nest and the runner. */
+@Controller()
+export class AgentController {
+  readonly #runner: AgentRunner;
+  readonly #log: RunnerLog;
+
+  constructor(@Inject(AgentRunner) runner: AgentRunner, @Inject(RUNNER_LOG) log: RunnerLog) {
+    this.#runner = runner;
+    this.#log = log;
+  }
+
+  /** The transport pulls the events, and so sets the pace of the provider. */
+  @MessagePattern(AGENT_RUN)
+  run(@Payload() request: RunRequest, @Ctx() context: RunContext): AsyncIterable<RunEvent> {
+    const { run, requestId, attempt, signal } = context;
+    return this.#runner.run(request, { run, requestId, attempt, signal, log: this.#log });
+  }
+}

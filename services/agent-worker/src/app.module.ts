@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { AgentController, RUNNER_LOG } from './agent.controller.ts';
+import { AgentRunner } from './runner/agent-runner.ts';
+import type { RunnerLog } from './runner/agent-runner.ts';
+
+@Module({})
+// Nest names a module by its class, also one that only wires.
+// oxlint-disable-next-line typescript/no-extraneous-class
+export class AppModule {
+  static with(parts: { readonly runner: AgentRunner; readonly log: RunnerLog }): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [AgentController],
+      providers: [
+        { provide: AgentRunner, useValue: parts.runner },
+        { provide: RUNNER_LOG, useValue: parts.log },
+      ],
+    };
+  }
+}

@@ -1,0 +1,113 @@
+/** The worker's configuration: the only place of the service that reads the environment. */
+import { hostname } from 'node:os';
+import { isToken } from '@switchboard/contract';
+import * as option from '@switchboard/platform/config';
+import type { Config, Environment } from '@switchboard/platform/config';
+import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
+
+export const WORKER_OPTIONS = option.defineOptions({
+  NATS_URL: option.url({
+    doc: 'NATS servers, separated by commas.',
+    default: 'nats://127.0.0.1:4222',
+    protocols: ['nats', 'tls'],
+    list: true,
+  }),
+  NATS_USER: option.string({ doc: 'User for NATS, with `NATS_PASSWORD`.' }),
+  NATS_PASSWORD: option.secret({ doc: 'Password for NATS.' }),
+  NATS_TOKEN: option.secret({ doc: 'Token for NATS; excludes user and password.' }),
+  NATS_REPLICAS: option.integer({
+    doc: 'Replicas of the streams: 1 on a single NATS server, 3 on a cluster.',
+    default: 1,
+    min: 1,
+    max: 5,
+  }),
+  AGENTS_FILE: option.string({
+    doc:
+      'YAML file of agent profiles, the same as the gateways read. Without it the ' +
+      'built-in agents are run.',
+  }),
+  WORKER_POOL: option.string({
+    doc: 'Worker class: this worker runs the agents whose `pool` has this name.',
+    default: 'default',
+  }),
+  POOL_SIZE: option.integer({
+    doc:
+      'Slots: runs at once in this worker, and connections to the model endpoint. Small 5, ' +
+      'medium 10 to 15, large 20 to 30; more when the endpoint bears it.',
+    default: 10,
+    min: 1,
+    max: 10_000,
+  }),
+  WORKER_NAME: option.string({
+    doc: 'Name in run events and logs.',
+    default: `${hostname()}-${process.pid}`,
+    defaultText: '<hostname>-<pid>',
+  }),
+  HEALTH_HOST: option.string({
+    doc: 'Address of `/livez` and `/readyz`.',
+    default: '127.0.0.1',
+  }),
+  HEALTH_PORT: option.port({
+    doc: 'Port of `/livez` and `/readyz`; 0 takes a free one.',
+    default: 0,
+  }),
+  OPENAI_BASE_URL: option.url({
+    doc:
+      "Model endpoint with OpenAI's API, with its version: `http://127.0.0.1:11434/v1`. " +
+      "Without it, and with a key, OpenAI's own.",
+    protocols: ['http', 'https'],
+  }),
+  OPENAI_API_KEY: option.secret({
+    doc: 'Key for the model endpoint. Many local servers need none.',
+  }),
+  OPENAI_MODEL: option.string({
+    doc:
+      'Model of the built-in agent: one that begins with `sim/` means the simulator, whose ' +
+      'wildcard agent is then there too. Has no effect with `AGENTS_FILE`.',
+    default: 'sim/assistant',
+  }),
+  DRAIN_TIMEOUT_MS: option.duration({
+    doc:
+      'How long running requests may go on after SIGTERM; what has shown nothing by then is ' +
+      'handed back. Should exceed the longest `timeout` of the agents by 10 s.',
+    default: 620_000,
+    min: 1,
+    max: 86_400_000,
+  }),
+  LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
+    doc: 'Least level that is logged.',
+    default: 'info',
+  }),
+});
+
+export type WorkerConfig = Config<typeof WORKER_OPTIONS>;
+
+/** @throws ConfigError with every problem, by name and never by value. */
+export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
+  return option.readConfig(WORKER_OPTIONS, env, [
+    {
+      variables: ['OPENAI_BASE_URL', 'OPENAI_API_KEY'],
+      holds: ({ openaiBaseUrl, openaiApiKey }) =>
+        openaiBaseUrl !== undefined || openaiApiKey !== undefined,
+      message:
+        'set the first to the address of a model endpoint, such as http://127.0.0.1:11434/v1, ' +
+        "the second to a key for OpenAI's own, or both",
+    },
+    {
+      variables: ['WORKER_POOL'],
+      holds: ({ workerPool }) => isToken(workerPool),
+      message: 'letters, digits, _ and -, at most 64',
+    },
+    {
+      variables: ['NATS_USER', 'NATS_TOKEN'],
+      holds: ({ natsUser, natsToken }) => natsUser === undefined || natsToken === undefined,
+      message: 'set only one of them',
+    },
+    {
+      variables: ['NATS_USER', 'NATS_PASSWORD'],
+      holds: ({ natsUser, natsPassword }) =>
+        (natsUser === undefined) === (natsPassword === undefined),
+      message: 'set both or none',
+    },
+  ]);
+}

@@ -1,0 +1,129 @@
+/** Starts a worker from the environment and ends it gracefully on SIGTERM and SIGINT. */
+import { NestFactory } from '@nestjs/core';
+import type { INestMicroservice } from '@nestjs/common';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { AgentProfile } from '@switchboard/contract';
+import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
+import { startHealthServer } from '@switchboard/platform/health';
+import type { HealthServer } from '@switchboard/platform/health';
+import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
+import { NestLogger, createLogger } from '@switchboard/platform/logging';
+import type { Logger } from '@switchboard/platform/logging';
+import { AgentServer, NatsLink } from '@switchboard/transport';
+import { AppModule } from './app.module.ts';
+import { readWorkerConfig } from './config.ts';
+import type { WorkerConfig } from './config.ts';
+import { OpenAiProvider } from './llm/openai-provider.ts';
+import { AgentRunner } from './runner/agent-runner.ts';
+
+/** Kept of the shutdown for ends to be stored and connections to be closed. */
+const CLOSE_RESERVE_MS = 10_000;
+/** What a drain needs besides the longest run. */
+const DRAIN_MARGIN_MS = 10_000;
+const OPENAI_URL = 'https://api.openai.com/v1';
+
+try {
+  await start(readWorkerConfig());
+} catch (thrown) {
+  const log = createLogger({ name: 'agent-worker', level: 'info' });
+  if (thrown instanceof ConfigError) log.fatal({ problems: thrown.problems }, thrown.message);
+  else log.fatal({ err: thrown }, 'the worker could not start');
+  process.exit(1);
+}
+
+async function start(config: WorkerConfig): Promise<void> {
+  const log = createLogger({ name: 'agent-worker', level: config.logLevel });
+  const builtIn = builtInProfiles({ model: config.openaiModel });
+  const profiles = loadAgentProfiles(config.agentsFile, builtIn);
+  warnOfShortDrain(config, profiles, log);
+  const link = NatsLink.open({
+    servers: config.natsUrl,
+    name: `switchboard-worker ${config.workerName}`,
+    user: config.natsUser,
+    pass: config.natsPassword?.reveal(),
+    token: config.natsToken?.reveal(),
+    log,
+  });
+  const provider = new OpenAiProvider({
+    baseUrl: config.openaiBaseUrl ?? OPENAI_URL,
+    apiKey: config.openaiApiKey?.reveal(),
+    connections: config.poolSize,
+  });
+  const server = new AgentServer({
+    link,
+    pool: config.workerPool,
+    size: config.poolSize,
+    worker: config.workerName,
+    replicas: config.natsReplicas,
+    log,
+  });
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(
+    AppModule.with({ runner: new AgentRunner(profiles, provider), log }),
+    { strategy: server, logger: new NestLogger(log), abortOnError: false },
+  );
+  const health = await startHealthServer({
+    host: config.healthHost,
+    port: config.healthPort,
+    ready: () => ({ nats: link.connected, pulling: server.ready }),
+    log,
+  });
+  const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
+  shutdownOnSignals(lifecycle, { log });
+  await app.listen();
+  // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
+  await server.listening;
+  const { workerName: worker, workerPool: pool, poolSize } = config;
+  log.info({ healthPort: health.port, worker, pool, poolSize }, 'ready');
+}
+
+interface Parts {
+  readonly app: INestMicroservice;
+  readonly server: AgentServer;
+  readonly provider: OpenAiProvider;
+  readonly link: NatsLink;
+  readonly health: HealthServer;
+  readonly log: Logger;
+}
+
+function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
+  const { app, server, provider, link, health, log } = parts;
+  const lifecycle = new Lifecycle({
+    budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
+    reserveMs: CLOSE_RESERVE_MS,
+    log,
+  });
+  lifecycle.onStopIntake('pulling', () => server.stopIntake());
+  lifecycle.onDrain('runs', async (signal) => {
+    // Runs that outlast the drain are the next phase's business, not a failure of this one.
+    const late = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([server.drained, late]);
+  });
+  lifecycle.onAbort('runs', async () => {
+    server.abort();
+    await server.drained;
+  });
+  // Nest closes the agent server.
+  lifecycle.onClose('nest', () => app.close());
+  lifecycle.onClose('provider', () => provider.close());
+  lifecycle.onClose('nats', () => link.close());
+  lifecycle.onClose('health', () => health.close());
+  return lifecycle;
+}
+
+function warnOfShortDrain(
+  config: WorkerConfig,
+  profiles: readonly AgentProfile[],
+  log: Logger,
+): void {
+  const mine = profiles.filter((profile) => profile.pool === config.workerPool);
+  if (mine.length === 0) {
+    log.warn({ pool: config.workerPool }, 'no agent names this pool: there will be nothing to run');
+    return;
+  }
+  const neededMs = Math.max(...mine.map(({ timeout }) => timeout * 1_000)) + DRAIN_MARGIN_MS;
+  if (config.drainTimeoutMs >= neededMs) return;
+  const fields = { drainTimeoutMs: config.drainTimeoutMs, neededMs };
+  log.warn(fields, 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off');
+}

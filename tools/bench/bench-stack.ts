@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { describeExit, startStack } from '@switchboard/stack';
+import type { Stack } from '@switchboard/stack';
+
+import { LoadClient } from './load-client.ts';
+import { usageOf } from './process-usage.ts';
+import type { UsageByName } from './process-usage.ts';
+
+export interface StackShape {
+  readonly workers: number;
+  /** Slots of each worker. */
+  readonly poolSize: number;
+  readonly gateways?: number;
+}
+
+export interface ModelRun {
+  readonly request: string;
+  /** Epoch milliseconds, with fractions. */
+  readonly startedAtMs: number;
+}
+
+/** The model's answers at once: `sim/...` is the script of the simulator. */
+export const INSTANT_MODEL = 'sim/think=0,tokens=1,pace=0';
+
+const READY_TIMEOUT_MS = 20_000;
+const READY_LOOK_MS = 50;
+
+/** All of Switchboard for one figure, and the process that sends the load. */
+export class BenchStack {
+  readonly client = new LoadClient();
+  readonly #stack: Stack;
+  readonly #simulatorUrl: string;
+
+  private constructor(stack: Stack, simulatorUrl: string) {
+    this.#stack = stack;
+    this.#simulatorUrl = simulatorUrl;
+  }
+
+  /** `nodeOptions` go to gateways and workers. */
+  static async start(shape: StackShape, nodeOptions?: string): Promise<BenchStack> {
+    const env = nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions };
+    const stack = await startStack({ ...shape, gatewayEnv: env, workerEnv: env });
+    if (stack.simulator === undefined) throw new Error('The stack has no simulator.');
+    await Promise.all(stack.gateways.map(async ({ url }) => await gatewayReady(url)));
+    return new BenchStack(stack, stack.simulator.url);
+  }
+
+  /** The API of each gateway. */
+  get gatewayBaseUrls(): readonly string[] {
+    return this.#stack.gateways.map((gateway) => `${gateway.url}/v1`);
+  }
+
+  /** The API of the first gateway. */
+  get gatewayBaseUrl(): string {
+    return `${this.#stack.url}/v1`;
+  }
+
+  /** The API of the simulator, without gateway, queue and worker. */
+  get directBaseUrl(): string {
+    return `${this.#simulatorUrl}/v1`;
+  }
+
+  /** CPU and memory of each process now, the load client left out. */
+  async usage(): Promise<UsageByName> {
+    return await usageOf(this.#stack.processes);
+  }
+
+  /** Sets the simulator's counts back. */
+  async resetModel(): Promise<void> {
+    await fetch(`${this.#simulatorUrl}/reset`, { method: 'POST' });
+  }
+
+  /** Most requests the model had at once since the last reset. */
+  async maxRunning(): Promise<number> {
+    const response = await fetch(`${this.#simulatorUrl}/stats`);
+    return ((await response.json()) as { maxRunning: number }).maxRunning;
+  }
+
+  /** When the model got each request, by request id. */
+  async modelStarts(): Promise<ReadonlyMap<string, number>> {
+    const response = await fetch(`${this.#simulatorUrl}/log`);
+    const { runs } = (await response.json()) as { runs: readonly ModelRun[] };
+    return new Map(runs.map((run) => [run.request, run.startedAtMs]));
+  }
+
+  /** Sends requests until code and connections are warm, and sets the counts back. */
+  async warmUp(requests: number): Promise<void> {
+    const each = { name: 'warm', users: 10, requestsEach: Math.ceil(requests / 10), afterMs: 0 };
+    const groups = [each];
+    await this.client.run('burst', {
+      baseUrls: this.gatewayBaseUrls,
+      model: INSTANT_MODEL,
+      groups,
+    });
+    await this.resetModel();
+  }
+
+  /** Rejects when one of the processes ends by itself. */
+  async whileRunning<T>(work: Promise<T>): Promise<T> {
+    const ended = this.#stack.unexpectedExit.then(async (lost): Promise<never> => {
+      throw new Error(`${lost.name} ended (${describeExit(await lost.exited)})`);
+    });
+    return await Promise.race([work, ended]);
+  }
+
+  async stop(): Promise<void> {
+    this.client.stop();
+    await this.#stack.stop();
+  }
+}
+
+/** The gateway listens before NATS has answered it. */
+async function gatewayReady(url: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  while (!(await fetch(`${url}/readyz`)).ok) {
+    if (performance.now() > deadlineMs) throw new Error('the gateway did not get ready in time');
+    await delay(READY_LOOK_MS);
+  }
+}

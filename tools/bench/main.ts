@@ -1,0 +1,69 @@
+/** `npm run bench`: measures Switchboard on this machine and compares the numbers with their bounds. */
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { FIGURES } from './figures/all.ts';
+import { describeMachine, machineText } from './machine.ts';
+import { UsageError, readOptions, usage } from './options.ts';
+import type { BenchOptions } from './options.ts';
+import { reportTable } from './report-table.ts';
+import { runFigures } from './run-figures.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const RESULTS = join(ROOT, '.data', 'bench');
+const INTERRUPTED_EXIT_CODE = 130;
+
+async function bench(options: BenchOptions): Promise<number> {
+  const output = options.json ? process.stderr : process.stdout;
+  const say = (text: string): void => {
+    output.write(`${text}\n`);
+  };
+  const machine = await describeMachine(ROOT);
+  say(`${machineText(machine)}\n`);
+  const chosen = FIGURES.filter(({ name, slow }) => {
+    return options.only === undefined ? !(options.quick && slow === true) : name === options.only;
+  });
+  const nodeOptions = options.profile ? await profileOptions() : undefined;
+  const results = await runFigures(chosen, { options, nodeOptions, say });
+  const missed = results.flatMap(({ rows }) => rows).filter((row) => row.met === false);
+  const record = { ...machine, quick: options.quick, missed: missed.length, results };
+  const file = join(RESULTS, `${machine.date.replaceAll(':', '-')}.json`);
+  await fs.mkdir(RESULTS, { recursive: true });
+  await fs.writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
+  say(`\n${reportTable(results)}\n`);
+  say(missed.length === 0 ? 'Every bound is met.' : `Bounds missed: ${missed.length}.`);
+  say(`Kept in ${file}`);
+  if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`);
+  return missed.length === 0 ? 0 : 1;
+}
+
+/** Options of Node with which a process writes where its CPU time went when it ends. */
+async function profileOptions(): Promise<string> {
+  const folder = join(RESULTS, 'profiles');
+  await fs.mkdir(folder, { recursive: true });
+  return `--cpu-prof --cpu-prof-dir=${JSON.stringify(folder)}`;
+}
+
+async function main(): Promise<number> {
+  const names = FIGURES.map((figure) => figure.name);
+  const options = readOptions(process.argv.slice(2), names);
+  if (options === 'help') {
+    process.stdout.write(usage(FIGURES));
+    return 0;
+  }
+  // What was started dies with this process, however it ends.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
+  }
+  return await bench(options);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  const wrongUsage = error instanceof UsageError;
+  process.stderr.write(wrongUsage ? `${message}\n\n${usage(FIGURES)}` : `${message}\n`);
+  process.exitCode = wrongUsage ? 2 : 1;
+}
