@@ -66,6 +66,12 @@ export class BenchStack {
     return await usageOf(this.#stack.processes);
   }
 
+  /** The same with the load client. */
+  async usageOfAll(): Promise<UsageByName> {
+    const client = { name: 'load client', pid: this.client.pid };
+    return await usageOf([...this.#stack.processes, client]);
+  }
+
   /** Sets the simulator's counts back. */
   async resetModel(): Promise<void> {
     await fetch(`${this.#simulatorUrl}/reset`, { method: 'POST' });

@@ -24,6 +24,11 @@ export class LoadClient {
     });
   }
 
+  /** -1 when it did not start: the first job then says so. */
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   /** Throws when the job fails, the process ends or it takes longer than three minutes. */
   async run<Kind extends JobKind>(
     kind: Kind,

@@ -45,7 +45,7 @@ describe('the report', () => {
       exactly(10, { name: 'most', value: 11, unit: '' }),
     ];
     assert.equal(
-      reportTable([{ figure: 'latency', rows, loadAverage: 1 }]),
+      reportTable([{ figure: 'latency', rows, othersCores: 0.01 }]),
       [
         'figure           value  bound    verdict',
         '----------------------------------------',
@@ -55,5 +55,10 @@ describe('the report', () => {
         '  most              11  = 10     MISSED',
       ].join('\n'),
     );
+  });
+
+  it('says when the rest of the machine was busy', () => {
+    const table = reportTable([{ figure: 'waves', rows: [], othersCores: 1.24 }]);
+    assert.match(table, /^waves \(others took 1\.2 cores\)$/m);
   });
 });

@@ -6,8 +6,8 @@ const HEAD = ['figure', 'value', 'bound', 'verdict'] as const;
 
 /** One table of all rows, grouped by figure. */
 export function reportTable(results: readonly FigureResult[]): string {
-  const groups = results.map(({ figure, rows }) => [
-    [figure, '', '', ''],
+  const groups = results.map(({ figure, othersCores, rows }) => [
+    [`${figure}${others(othersCores)}`, '', '', ''],
     ...rows.map((row) => [`  ${row.name}`, valueText(row), row.bound ?? '', verdict(row)]),
   ]);
   const lines = [[...HEAD], ...groups.flat()];
@@ -17,6 +17,11 @@ export function reportTable(results: readonly FigureResult[]): string {
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
   const text = lines.map((cells) => cells.map(align(widths)).join('  ').trimEnd());
   return [text[0], rule, ...text.slice(1)].join('\n');
+}
+
+/** Shown when it may have cost something. */
+function others(cores: number): string {
+  return cores >= 0.1 ? ` (others took ${cores.toFixed(1)} cores)` : '';
 }
 
 /** Values are right-aligned, everything else left. */

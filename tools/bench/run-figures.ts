@@ -1,7 +1,6 @@
-import * as os from 'node:os';
-
 import { BenchStack } from './bench-stack.ts';
 import type { Figure } from './figure.ts';
+import { MachineLoad } from './machine-load.ts';
 import type { BenchOptions } from './options.ts';
 import { failed } from './row.ts';
 import type { Row } from './row.ts';
@@ -9,8 +8,8 @@ import type { Row } from './row.ts';
 export interface FigureResult {
   readonly figure: string;
   readonly rows: readonly Row[];
-  /** Of the last minute, before it began. */
-  readonly loadAverage: number;
+  /** CPU that the rest of the machine took meanwhile, in cores; NaN when it is not known. */
+  readonly othersCores: number;
 }
 
 export interface RunOptions {
@@ -28,21 +27,23 @@ export async function runFigures(
   const results: FigureResult[] = [];
   for (const figure of figures) {
     run.say(`${figure.name}: ${figure.about} …`);
-    const loadAverage = Number((os.loadavg()[0] ?? NaN).toFixed(2));
-    results.push({ figure: figure.name, rows: await measure(figure, run), loadAverage });
+    results.push(await measure(figure, run));
   }
   return results;
 }
 
-async function measure(figure: Figure, run: RunOptions): Promise<readonly Row[]> {
+async function measure(figure: Figure, run: RunOptions): Promise<FigureResult> {
+  const load = new MachineLoad();
   let stack: BenchStack | undefined;
   try {
     stack = await BenchStack.start(figure.shape, run.nodeOptions);
-    return await stack.whileRunning(figure.run(stack, run.options));
+    const rows = await stack.whileRunning(figure.run(stack, run.options));
+    return { figure: figure.name, rows, othersCores: load.othersCores(await stack.usageOfAll()) };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     run.say(`  failed: ${problem}`);
-    return [failed(figure.name, problem.split('\n')[0] ?? problem)];
+    const rows: readonly Row[] = [failed(figure.name, problem.split('\n')[0] ?? problem)];
+    return { figure: figure.name, rows, othersCores: NaN };
   } finally {
     await stack?.stop();
   }
