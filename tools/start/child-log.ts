@@ -36,11 +36,18 @@ export function humanLine(processName: string, line: string): string | undefined
   return `${new Date().toTimeString().slice(0, 8)} ${processName} ${word}: ${text}`;
 }
 
-/** The line as JSON: unchanged when it is JSON, else wrapped like the others. */
-export function jsonLine(processName: string, line: string): string {
+/** The line as JSON: unchanged when it is JSON, else wrapped like the others; undefined if empty. */
+export function jsonLine(processName: string, line: string): string | undefined {
   if (parseObject(line) !== undefined) return line;
   const { level, text } = read(line);
-  return JSON.stringify({ level, time: Date.now(), name: processName, msg: text });
+  if (text === '') return undefined;
+  const word = Object.keys(LEVELS).find((name) => LEVELS[name] === level);
+  return JSON.stringify({
+    level: word,
+    time: new Date().toISOString(),
+    name: processName,
+    msg: text,
+  });
 }
 
 function read(line: string): Entry {

@@ -24,6 +24,7 @@ async function start(options: StartOptions): Promise<Stack> {
     withoutSimulator: !endpoint.simulated,
     gatewayEnv: gatewayEnvironment(process.env),
     workerEnv: workerEnvironment(process.env),
+    ...stopBudget(process.env['DRAIN_TIMEOUT_MS']),
     onProgress: (step) => say(`Starting ${step} …`),
     onLine: (name, line) => {
       const shown = show(name, line);
@@ -32,6 +33,12 @@ async function start(options: StartOptions): Promise<Stack> {
   });
   say(startScreen(stack.url, options, endpoint));
   return stack;
+}
+
+/** A longer drain time than usual needs more patience here. */
+function stopBudget(drainTimeoutMs: string | undefined): { stopBudgetMs?: number } {
+  const number = Number(drainTimeoutMs);
+  return number > 0 ? { stopBudgetMs: number + 15_000 } : {};
 }
 
 /** npm passes Ctrl-C on to a process that the terminal has told already; both count as one. */

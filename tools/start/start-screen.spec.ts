@@ -42,7 +42,7 @@ describe('the environment of the services', () => {
   it('gives the key to the worker alone, and to both only what they know', () => {
     const env = { OPENAI_API_KEY: KEY, NODE_OPTIONS: '--inspect', LOG_LEVEL: 'debug' };
     assert.equal(workerEnvironment(env)['OPENAI_API_KEY'], KEY);
-    assert.deepEqual(Object.keys(gatewayEnvironment(env)), ['DRAIN_TIMEOUT_MS', 'LOG_LEVEL']);
+    assert.deepEqual(Object.keys(gatewayEnvironment(env)), ['LOG_LEVEL']);
     assert.equal(workerEnvironment(env)['NODE_OPTIONS'], undefined);
   });
 });

@@ -84,7 +84,8 @@ export type RunEvent = z.infer<typeof RunEvent>;
  * One message of the event log.
  *
  * - `a`: attempt, from 1. An end written by a gateway (cancel, queue timeout) has attempt 0.
- * - `n`: number of the first event in `e`. A heartbeat has no events and the number that comes next.
+ * - `n`: number of the first event in `e`. A heartbeat has no events and the number that comes
+ *   next.
  * - `e`: the events, in order.
  * - `l`: how many earlier attempts were lost with their workers; left out when none was. Hand-backs
  *   do not count.

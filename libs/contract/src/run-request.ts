@@ -18,12 +18,17 @@ export const RunRequest = z.object({
   requestId: z.string(),
   /** Name of the agent profile. */
   agent: z.string(),
-  /** The model named by the caller when a wildcard profile (`name: 'sim/*'`) matched, without its prefix. */
+  /**
+   * The model named by the caller when a wildcard profile (`name: 'sim/*'`) matched, without its
+   * prefix.
+   */
   model: z.string().optional(),
   /** Whether the caller wants the answer as a stream. */
   stream: z.boolean(),
   chat: ChatRequest,
-  /** Longest time in the queue, milliseconds; checked again by the worker that takes the request. */
+  /**
+   * Longest time in the queue, milliseconds; checked again by the worker that takes the request.
+   */
   queueTimeoutMs: z.number().int().positive(),
 });
 export type RunRequest = z.infer<typeof RunRequest>;

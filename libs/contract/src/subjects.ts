@@ -46,7 +46,9 @@ export function newGatewayToken(): string {
   return randomBytes(5).toString('hex');
 }
 
-/** A fresh run id: `<gateway>_<22 hex digits>`. Anybody who holds it can name the run's subjects. */
+/**
+ * A fresh run id: `<gateway>_<22 hex digits>`. Anybody who holds it can name the run's subjects.
+ */
 export function newRunId(gateway: string): string {
   return `${gateway}_${randomBytes(11).toString('hex')}`;
 }

@@ -3,7 +3,8 @@
  *
  * Invariants, each asserted here or held by construction, each with a test of its name:
  * - I1 running <= size: there are only `size` loops and each runs one task at a time.
- * - I2 no idle slot while work waits: an idle slot is always inside `source.take()` until the pool stops.
+ * - I2 no idle slot while work waits: an idle slot is always inside `source.take()` until the pool
+ *   stops.
  * - I3 what was taken is run, exactly once: the stop signal is looked at before taking, never
  *   between taking and running.
  * - I4 after `stop()` no slot takes again; `drained` resolves only when nothing runs.
@@ -35,7 +36,9 @@ export interface SlotPoolOptions<T> {
   /** Number of slots, a whole number from 1 to 10,000. */
   readonly size: number;
   readonly source: TaskSource<T>;
-  /** Runs one task. `signal` aborts when the pool gives up waiting for it ({@link SlotPool.abort}). */
+  /**
+   * Runs one task. `signal` aborts when the pool gives up waiting for it ({@link SlotPool.abort}).
+   */
   readonly run: (task: T, signal: AbortSignal) => Promise<void>;
   /** Told of everything `run` or `take` throws; the slot goes on. Must not throw. */
   readonly onError: (error: unknown) => void;

@@ -1,4 +1,6 @@
-/** A TCP relay to NATS that can be cut like a network cable: connections stay open and fall silent. */
+/**
+ * A TCP relay to NATS that can be cut like a network cable: connections stay open and fall silent.
+ */
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export class CuttableLink {

@@ -54,15 +54,15 @@ export const GATEWAY_OPTIONS = option.defineOptions({
   }),
   MAX_OUTSTANDING: option.integer({
     doc:
-      'Requests queued and running in one pool; more get a 503. Every gateway and ' +
-      'worker must have the same value.',
+      'Requests queued and running in one pool; more get a 503. Every gateway ' +
+      'must have the same value.',
     default: 10_000,
     min: 1,
     max: 1_000_000,
   }),
   MAX_OUTSTANDING_BYTES: option.bytes({
     doc:
-      'Bytes queued and running in one pool; more get a 503. Every gateway and worker ' +
+      'Bytes queued and running in one pool; more get a 503. Every gateway ' +
       'must have the same value.',
     default: GIB,
     min: MIB,

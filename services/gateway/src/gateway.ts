@@ -51,7 +51,8 @@ export interface GatewayLimits {
 
 /**
  * How long the status line of a stream waits for the first part of the answer once its run has
- * started. Long enough for a provider to refuse, so that its 400 or 401 is a status and not an event.
+ * started. Long enough for a provider to refuse, so that its 400 or 401 is a status and not an
+ * event.
  */
 export const STARTED_HOLD_MS = 1_000;
 /** A client that takes nothing of what waits for it for this long is dropped. */
@@ -122,7 +123,9 @@ export class Gateway {
     return this.#chat.open;
   }
 
-  /** Not ready any more; new chat requests are refused, and connections closed with their answer. */
+  /**
+   * Not ready any more; new chat requests are refused, and connections closed with their answer.
+   */
   stopIntake(): void {
     this.#readiness.stop();
     this.#chat.stopIntake();

@@ -1,4 +1,6 @@
-/** A real gateway over HTTP with a run queue in memory. Imports what the build made: Nest needs it. */
+/**
+ * A real gateway over HTTP with a run queue in memory. Imports what the build made: Nest needs it.
+ */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { AgentProfile } from '@switchboard/contract';

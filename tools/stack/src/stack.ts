@@ -20,14 +20,17 @@ export interface StackOptions {
   readonly gatewayEnv?: NodeJS.ProcessEnv;
   readonly workerEnv?: NodeJS.ProcessEnv;
   readonly simulatorEnv?: NodeJS.ProcessEnv;
+  /** How long a gateway or worker may drain before it is killed; default 45,000 ms. */
+  readonly stopBudgetMs?: number;
   /** Told about each line any of the processes prints. */
   readonly onLine?: (processName: string, line: string) => void;
   /** Told, in a few words, what is being started. */
   readonly onProgress?: (step: string) => void;
 }
 
-/** How long each kind of process may take to end, milliseconds. Above their own drain times. */
-const STOP_BUDGET_MS = { gateway: 40_000, worker: 40_000, simulator: 5_000 };
+/** Above the gateway's own default drain time; when it has drained, workers have nothing to do. */
+const STOP_BUDGET_MS = 45_000;
+const SIMULATOR_STOP_BUDGET_MS = 5_000;
 
 /**
  * All processes of Switchboard on this machine. A `stop` drains in the order in which requests
@@ -151,9 +154,10 @@ export class Stack {
   }
 
   async #stopInOrder(): Promise<void> {
-    await stopAll(this.gateways, STOP_BUDGET_MS.gateway);
-    await stopAll(this.workers, STOP_BUDGET_MS.worker);
-    await this.simulator?.process.stop(STOP_BUDGET_MS.simulator);
+    const { stopBudgetMs = STOP_BUDGET_MS } = this.#options;
+    await stopAll(this.gateways, stopBudgetMs);
+    await stopAll(this.workers, stopBudgetMs);
+    await this.simulator?.process.stop(SIMULATOR_STOP_BUDGET_MS);
     await this.nats.stop();
   }
 

@@ -57,7 +57,8 @@ export class RequestPublisher {
   }
 
   /**
-   * Stores the request. Does not stop half-way when the caller leaves: the answer tells what to undo.
+   * Stores the request. Does not stop half-way when the caller leaves: the answer tells what to
+   * undo.
    * @throws SwitchboardError `too_many_outstanding`, `queue_full`, `queue_unavailable`
    * @throws StoreError `unknown`: it may have been stored, and must be undone.
    */

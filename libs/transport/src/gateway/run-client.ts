@@ -2,9 +2,10 @@
  * The gateway's side of runs: submit, follow, cancel.
  *
  * - C1 a run that `submit` returned ends exactly once, whatever happens to workers and NATS.
- * - C2 an end written here is stored first, then the request is deleted, then the worker is told: in
- *   every other order a crash between two steps loses the end or runs for nobody.
- * - C3 a request whose storing is in doubt is undone, so that nobody pays for an answer nobody waits for.
+ * - C2 an end written here is stored first, then the request is deleted, then the worker is told:
+ *   in every other order a crash between two steps loses the end or runs for nobody.
+ * - C3 a request whose storing is in doubt is undone, so that nobody pays for an answer nobody
+ *   waits for.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import {
@@ -52,9 +53,14 @@ export interface RunHandle {
   readonly run: string;
   /** When it was stored in the queue, epoch milliseconds. */
   readonly acceptedAtMs: number;
-  /** In order, each once; the last is the end. For one reader. Never throws for what a run can do. */
+  /**
+   * In order, each once; the last is the end. For one reader. Never throws for what a run can do.
+   */
   events(signal?: AbortSignal): AsyncIterable<RunEvent>;
-  /** Ends the run wherever it is. Idempotent; resolves when the end is stored or known. Never throws. */
+  /**
+   * Ends the run wherever it is. Idempotent; resolves when the end is stored or known. Never
+   * throws.
+   */
   cancel(reason: CancelReason): Promise<void>;
 }
 
@@ -114,7 +120,8 @@ export class RunClient {
   }
 
   /**
-   * Puts a run on the queue. When `signal` aborts meanwhile, the run is undone and the abort thrown.
+   * Puts a run on the queue. When `signal` aborts meanwhile, the run is undone and the abort
+   * thrown.
    * @throws SwitchboardError `too_many_outstanding`, `queue_full`, `queue_unavailable`,
    *   `body_too_large`, `shutting_down`
    */
@@ -200,7 +207,9 @@ export class RunClient {
     }
   }
 
-  /** C3: refused is refused; anything in doubt is ended and taken off the queue when NATS is back. */
+  /**
+   * C3: refused is refused; anything in doubt is ended and taken off the queue when NATS is back.
+   */
   #undo(run: Run, error: unknown): void {
     if (error instanceof StoreError) void run.cancel('client_gone');
     else this.#forget(run.run);

@@ -3,8 +3,8 @@
  *
  * - F1 order by (attempt, n); repeats are dropped, a gap is filled from the log before going on.
  * - F2 the first end is the last event, and nothing follows it.
- * - F3 at most {@link BUFFER_EVENTS_MAX} events are held: a reader that is slower than the run loses
- *   its live place and reads the log at its own pace.
+ * - F3 at most {@link BUFFER_EVENTS_MAX} events are held: a reader that is slower than the run
+ *   loses its live place and reads the log at its own pace.
  */
 import { type EventMessage, isEnd, type RunEvent } from '@switchboard/contract';
 import type { LoggedMessage } from '../events/log-reader.ts';
@@ -61,7 +61,9 @@ export class RunFeed {
     if (!this.#accept(message, end)) this.#fallBehind({ message, isEnd: end });
   }
 
-  /** Reads the log from where this feed stands: after a reconnect, or when silence is suspicious. */
+  /**
+   * Reads the log from where this feed stands: after a reconnect, or when silence is suspicious.
+   */
   catchUp(): void {
     if (!this.#ended && !this.#closed) this.#fallBehind(undefined);
   }

@@ -38,7 +38,9 @@ export class StoreError extends Error {
 export interface StoreOptions {
   /** `Nats-Msg-Id`: a repeat within the stream's window is acknowledged as a duplicate. */
   readonly id?: string;
-  /** Store only if this is the last sequence on `filter` (or, without it, on the subject); 0: none. */
+  /**
+   * Store only if this is the last sequence on `filter` (or, without it, on the subject); 0: none.
+   */
   readonly expectedLast?: number;
   /** Subject filter that `expectedLast` is compared on. */
   readonly filter?: string;

@@ -19,7 +19,9 @@ export function storedAtMs(delivery: Delivery): number {
   return Number(delivery.reply.split('.').at(-2)) / 1_000_000;
 }
 
-/** Removes the request from the queue; resolves once the server has. @throws when no answer comes. */
+/**
+ * Removes the request from the queue; resolves once the server has. @throws when no answer comes.
+ */
 export async function acknowledge(link: NatsLink, reply: string): Promise<void> {
   await link.connection.request(reply, '+ACK', { timeout: 2_000 });
 }

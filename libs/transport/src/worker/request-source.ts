@@ -17,7 +17,9 @@ import { type Delivery, giveBack } from './delivery.ts';
 import { Doorbell } from './doorbell.ts';
 import { LaneOrder } from './lane-order.ts';
 
-/** Nobody rings when a dead worker's request comes back, so an idle worker looks again this often. */
+/**
+ * Nobody rings when a dead worker's request comes back, so an idle worker looks again this often.
+ */
 const SAFETY_LOOK_MS = 1_000;
 /** Longest wait for the answer to a pull; a healthy server answers in one round trip. */
 const PULL_TIMEOUT_MS = 5_000;
@@ -139,8 +141,8 @@ export class RequestSource implements TaskSource<Delivery> {
   }
 
   /**
-   * Asks lane by lane until the slots that wait now are served. Slots that come free meanwhile begin
-   * a look of their own: they must ask lane 1 first. @returns how many requests came.
+   * Asks lane by lane until the slots that wait now are served. Slots that come free meanwhile
+   * begin a look of their own: they must ask lane 1 first. @returns how many requests came.
    */
   async #look(): Promise<number> {
     const wanted = this.#waiters.filter((waiter) => !waiter.leaving).length;

@@ -3,10 +3,10 @@
  * heartbeats, and the one end.
  *
  * Promises:
- * - L1 `open` stores `started` only if nobody else runs the run and it has no end (one compare-and-set
- *   over both subjects), or after everybody else's claim has expired.
- * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is not
- *   known to be stored is kept (bounded) and sent again.
+ * - L1 `open` stores `started` only if nobody else runs the run and it has no end (one
+ *   compare-and-set over both subjects), or after everybody else's claim has expired.
+ * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is
+ *   not known to be stored is kept (bounded) and sent again.
  * - L3 the end is stored once, and only while this attempt is the last one.
  * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}).
  */
@@ -203,7 +203,9 @@ export class RunLog {
     return this.#afterConflict(data);
   }
 
-  /** Something else is last in the log: our own end or heartbeat, somebody's end, a later attempt. */
+  /**
+   * Something else is last in the log: our own end or heartbeat, somebody's end, a later attempt.
+   */
   async #afterConflict(data: string): Promise<'stored' | 'lost' | 'again'> {
     try {
       const last = await readLast(this.#link, this.run);
@@ -239,7 +241,9 @@ export class RunLog {
     }
   }
 
-  /** The message of events that are JSON already; the counterpart of the contract's encodeEvents. */
+  /**
+   * The message of events that are JSON already; the counterpart of the contract's encodeEvents.
+   */
   #message(events: readonly string[], back = ''): string {
     const lost = this.#lostBefore === 0 ? '' : `,"l":${this.#lostBefore}`;
     return `{"a":${this.#attempt},"n":${this.#next}${lost},"e":[${events.join(',')}]${back}}`;

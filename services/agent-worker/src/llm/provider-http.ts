@@ -58,7 +58,7 @@ export class ProviderHttp {
       body: typeof init.body === 'string' ? init.body : null,
       signal,
     });
-    const answer = await (signal === null ? pending : orAborted(pending, signal));
+    const answer = await (pending);
     const { statusCode, body } = answer;
     // A body that is destroyed reports it as an event as well as to its reader; one is enough.
     body.on('error', ignore);

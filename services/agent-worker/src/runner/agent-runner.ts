@@ -74,7 +74,7 @@ export class AgentRunner {
           answer?.close();
           answer = undefined;
           logFailure(thrown, context);
-          
+          if (shown) throw thrown;
           timer.retrying();
           await this.#waitForRetry(thrown, { retries, profile, timer, context });
           retries += 1;

@@ -1,6 +1,6 @@
 /**
- * Schemas whose size is checked before their contents are: a body of two million wrong elements must
- * not become two million error reports.
+ * Schemas whose size is checked before their contents are: a body of two million wrong elements
+ * must not become two million error reports.
  */
 import { z } from 'zod';
 
@@ -18,7 +18,9 @@ export function boundedRecord<T extends z.ZodType>(value: T, max: number) {
     .pipe(z.record(z.string(), value));
 }
 
-/** One of several objects, told apart by the field `key`; a wrong `key` is answered with the list. */
+/**
+ * One of several objects, told apart by the field `key`; a wrong `key` is answered with the list.
+ */
 export function variants<const Options extends readonly [Variant, ...Variant[]]>(
   key: string,
   names: readonly string[],

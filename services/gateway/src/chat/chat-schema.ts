@@ -1,6 +1,6 @@
 /**
- * The body of `POST /v1/chat/completions`: OpenAI's parameters with their types and ranges. The same
- * schema checks requests and is printed in the OpenAPI document. Unknown top-level fields pass
+ * The body of `POST /v1/chat/completions`: OpenAI's parameters with their types and ranges. The
+ * same schema checks requests and is printed in the OpenAPI document. Unknown top-level fields pass
  * through to the provider (vLLM's `top_k`, for one).
  */
 import { z } from 'zod';

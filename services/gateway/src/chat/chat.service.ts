@@ -35,8 +35,8 @@ const NAMES_SHOWN = 5;
  * I1  Every request gets exactly one end: an answer, an error, or a closed connection.
  * I2  A client that leaves cancels its run, whatever the run is doing; the gateway closing the
  *     connection itself is never taken for that.
- * I3  After {@link stopIntake} nothing new is submitted; {@link drained} resolves when the last open
- *     exchange has ended.
+ * I3  After {@link stopIntake} nothing new is submitted; {@link drained} resolves when the last
+ *     open exchange has ended.
  */
 export class ChatService {
   readonly #options: ChatOptions;

@@ -20,7 +20,9 @@ export class SlowReaderWatch {
     this.#onSlow = onSlow;
   }
 
-  /** Call when a write has met a full socket. Ends by itself when the client has taken all of it. */
+  /**
+   * Call when a write has met a full socket. Ends by itself when the client has taken all of it.
+   */
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;

@@ -41,7 +41,9 @@ export class DocsPage {
     this.#json = JSON.stringify(document);
   }
 
-  /** The file `name` of the folder `/docs`; the empty name is the page. Undefined: there is none. */
+  /**
+   * The file `name` of the folder `/docs`; the empty name is the page. Undefined: there is none.
+   */
   async file(name: string): Promise<DocsFile | undefined> {
     if (name === '') return { type: 'text/html; charset=utf-8', body: PAGE };
     if (name === 'json') return { type: 'application/json; charset=utf-8', body: this.#json };

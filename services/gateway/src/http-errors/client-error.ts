@@ -12,8 +12,8 @@ interface ClientErrorLog {
 const LEFT = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
 
 /**
- * Answers what Node refuses before there is a request, or while its body is still coming: headers or
- * a body that are too slow, headers that are too long, and bytes that are not HTTP. There is no
+ * Answers what Node refuses before there is a request, or while its body is still coming: headers
+ * or a body that are too slow, headers that are too long, and bytes that are not HTTP. There is no
  * response object then, so the answer is written by hand.
  */
 export function answerClientError(thrown: Error, socket: Socket, log: ClientErrorLog): void {

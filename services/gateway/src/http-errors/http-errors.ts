@@ -105,8 +105,8 @@ export function errorBody(error: SwitchboardError): ErrorBody {
 }
 
 /**
- * Status, headers and body for `error`. `started`: whether a run had started for this request, after
- * which no retry is safe.
+ * Status, headers and body for `error`. `started`: whether a run had started for this request,
+ * after which no retry is safe.
  */
 export function errorAnswer(error: SwitchboardError, started = false): ErrorAnswer {
   const known = HTTP_ERRORS[error.code];
