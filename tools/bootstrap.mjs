@@ -1,8 +1,8 @@
 /**
- * Makes a clone ready to run: installs the dependencies, builds what changed and sets up nats-server.
- * It runs before `start`, `demo`, `bench` and `test`, on the system's own Node (20 or later), before
- * anything is installed; so it is plain JavaScript with no dependencies. When nothing changed it only
- * compares stamps. It speaks on stderr: stdout belongs to the command that follows.
+ * Makes a clone ready to run: installs the dependencies, builds what changed, sets up nats-server.
+ * It runs before `start`, `demo`, `bench` and `test`, on the system's own Node (20 or later) and
+ * before anything is installed; so it is plain JavaScript without dependencies. When nothing
+ * changed it only compares stamps. It speaks on stderr: stdout belongs to the command that follows.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -34,7 +34,8 @@ function checkMachine() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < NODE_MAJOR_MIN) {
     throw new BootstrapError(
-      `Switchboard needs Node.js ${NODE_MAJOR_MIN} or later and this is ${process.version}: install a newer one from https://nodejs.org and try again.`,
+      `Switchboard needs Node.js ${NODE_MAJOR_MIN} or later, this is ${process.version}: ` +
+        'install a newer one from https://nodejs.org and try again.',
     );
   }
   if (process.platform === 'win32') {
@@ -69,7 +70,7 @@ function isBuilt(folder) {
   return fs.existsSync(join(folder, 'tsconfig.build.json'));
 }
 
-/** What the built files follow from, by time and size: turbo compares the contents when these differ. */
+/** What the built files follow from, by time and size; turbo compares contents if these differ. */
 function buildFingerprint() {
   const hash = createHash('sha256');
   /** @param {string} path */
@@ -155,13 +156,13 @@ function explainInstall(output) {
   const lines = output.split('\n').filter((line) => !/^(npm warn|\s*\[?WARN\]?)/i.test(line));
   say(lines.join('\n').trim());
   if (/npx ENOENT/.test(output)) {
-    return 'npm is missing: install Node.js together with npm from https://nodejs.org and try again.';
+    return 'npm is missing: install Node.js with npm from https://nodejs.org and try again.';
   }
   if (/ERR_PNPM_OUTDATED_LOCKFILE|FROZEN_LOCKFILE/.test(output)) {
-    return `pnpm-lock.yaml does not fit the package.json files: run \`npx ${PNPM} install\` and commit the changed pnpm-lock.yaml.`;
+    return `pnpm-lock.yaml does not fit the package.json files: run \`npx ${PNPM} install\`.`;
   }
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|META_FETCH_FAIL/.test(output)) {
-    return 'The npm registry cannot be reached: check the network (or the proxy settings of npm) and try again.';
+    return 'The npm registry cannot be reached: check the network and its proxy, and try again.';
   }
   if (/ENOSPC/.test(output)) return 'The disk is full: free about 1 GB and try again.';
   return 'Installing the dependencies failed: the output above says why. Mend that and try again.';
@@ -231,19 +232,28 @@ async function alone(work) {
 }
 
 function tryLock() {
-  try {
-    fs.writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch {
-    // Taken: by a process that lives, or one that was killed.
+  for (;;) {
+    try {
+      fs.writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+      return true;
+    } catch {
+      if (isHeld()) return false;
+      // Left by a process that was killed.
+      fs.rmSync(lockFile, { force: true });
+    }
   }
+}
+
+/** False when the process that took the lock is gone. */
+function isHeld() {
   try {
     process.kill(Number(fs.readFileSync(lockFile, 'utf8')), 0);
+    return true;
   } catch (error) {
-    const gone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
-    if (gone) fs.rmSync(lockFile, { force: true });
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // ENOENT: given back in this moment, so worth another look at once.
+    return code !== 'ESRCH' && code !== 'ENOENT';
   }
-  return false;
 }
 
 try {

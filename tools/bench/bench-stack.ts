@@ -23,6 +23,9 @@ export interface ModelRun {
 /** The model's answers at once: `sim/...` is the script of the simulator. */
 export const INSTANT_MODEL = 'sim/think=0,tokens=1,pace=0';
 
+/** About 2,000 requests: before that Node's compilers take as much time as the requests do. */
+const WARM_UP_MS = 4_000;
+const WARM_UP_CONNECTIONS = 20;
 const READY_TIMEOUT_MS = 20_000;
 const READY_LOOK_MS = 50;
 
@@ -90,15 +93,11 @@ export class BenchStack {
     return new Map(runs.map((run) => [run.request, run.startedAtMs]));
   }
 
-  /** Sends requests until code and connections are warm, and sets the counts back. */
-  async warmUp(requests: number): Promise<void> {
-    const each = { name: 'warm', users: 10, requestsEach: Math.ceil(requests / 10), afterMs: 0 };
-    const groups = [each];
-    await this.client.run('burst', {
-      baseUrls: this.gatewayBaseUrls,
-      model: INSTANT_MODEL,
-      groups,
-    });
+  /** Sends requests until code is compiled and connections are open, and sets the counts back. */
+  async warmUp(): Promise<void> {
+    const { gatewayBaseUrls: baseUrls } = this;
+    const load = { connections: WARM_UP_CONNECTIONS, durationMs: WARM_UP_MS };
+    await this.client.run('throughput', { baseUrls, model: INSTANT_MODEL, ...load });
     await this.resetModel();
   }
 

@@ -36,7 +36,7 @@ export function humanLine(processName: string, line: string): string | undefined
   return `${new Date().toTimeString().slice(0, 8)} ${processName} ${word}: ${text}`;
 }
 
-/** The line as JSON: unchanged when it is JSON, else wrapped like the others; undefined if empty. */
+/** The line if it is JSON, else wrapped as one like the others; undefined if empty. */
 export function jsonLine(processName: string, line: string): string | undefined {
   if (parseObject(line) !== undefined) return line;
   const { level, text } = read(line);

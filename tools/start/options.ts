@@ -22,8 +22,9 @@ export const USAGE = `Usage: npm start -- [options]
   --json-logs      print every log line of every process as JSON
   --help           this text
 
-Environment: OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL choose a real model endpoint instead of
-the built-in simulator. The other variables of the services (see README.md) are passed on to them.
+Environment: OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL choose a real model endpoint
+instead of the built-in simulator. The other variables of the services (see README.md) are
+passed on to them.
 `;
 
 const WORKERS_MAX = 64;

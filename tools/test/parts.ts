@@ -28,7 +28,9 @@ export interface Command {
 const MINUTE_MS = 60_000;
 
 export const PARTS: readonly Part[] = [
-  checks('format', 'formatting (prettier)', (root) => [bin(root, 'prettier', '--check', '.')]),
+  checks('format', 'formatting (prettier)', (root) => [
+    bin(root, 'prettier', '--cache', '--check', '.'),
+  ]),
   checks('lint', 'lint (oxlint with type information)', (root) => [
     bin(root, 'oxlint', '--type-aware', '--deny-warnings'),
   ]),
@@ -58,7 +60,7 @@ export const PARTS: readonly Part[] = [
   },
 ];
 
-/** Test files outside `src`: they need processes, so they are named after what they do with them. */
+/** Test files outside `src`: they need processes, and are named after what they do with them. */
 function named(kind: string): readonly string[] {
   return ['{libs,services,tools}/*/test', 'test'].map((folder) => `${folder}/**/*.${kind}.spec.ts`);
 }

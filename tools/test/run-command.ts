@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 import { ManagedProcess, ProcessStartError } from '@switchboard/stack';
 
@@ -54,7 +55,8 @@ export async function runCommand(
     stop.addEventListener('abort', kill);
     const { code } = await child.exited;
     stop.removeEventListener('abort', kill);
-    return { code, lines: child.logs() };
+    // Some tools colour their output whatever they are told.
+    return { code, lines: child.logs().map((line) => stripVTControlCharacters(line)) };
   } catch (error) {
     if (!(error instanceof ProcessStartError)) throw error;
     return { code: null, lines: [error.message] };

@@ -52,9 +52,8 @@ export async function runFile(
   printed.push(...lines.filter((line) => line !== '' && readMessage(line) === undefined));
   appendFileSync(log, [`\n# ${file}`, ...printed, ''].join('\n'));
 
-  const problem = leftBehind
-    ? `The tests are over but the process did not end within ${part.closeTimeoutMs / 1000} s: something is left open.`
-    : problemOf(code, results, part);
+  const left = 'The tests are over but the process did not end: something is left open.';
+  const problem = leftBehind ? left : problemOf(code, results, part);
   if (problem !== undefined) {
     const error = [problem, ...printed.slice(-30)].join('\n');
     results.push({ kind: 'result', outcome: 'failed', name: 'the file as a whole', error });

@@ -185,4 +185,50 @@ describe('faults', { concurrency: true }, () => {
     const events = await collect((await submit(gateway, 'u')).events());
     assert.equal(events.at(-1)?.type, 'completed');
   });
+
+  it('a run that three workers were lost on is kept as a dead letter and ends, unrun', async (test) => {
+    const own = await startOwn(test);
+    const gateway = await own.gateway();
+    const handle = await submit(gateway, 'u');
+    const [token] = handle.run.split('_');
+    const claim = { a: 3, n: 1, l: 2, e: [{ type: 'started', worker: 'dead' }] };
+    own.observer.publish(`events.${token}.${handle.run}.log`, JSON.stringify(claim));
+    await until(async () => (await own.count('EVENTS')) === 1, { what: 'the dead claim' });
+    let ran = 0;
+    await own.worker(async function* () {
+      ran += 1;
+      yield* answerAtOnce();
+    });
+    const end = (await collect(handle.events())).at(-1);
+    assert.ok(end?.type === 'failed' && end.code === 'too_many_attempts', JSON.stringify(end));
+    assert.equal(ran, 0);
+    assert.equal(await own.count('DEAD_LETTERS'), 1);
+    await until(async () => (await own.count('REQUESTS_default')) === 0, { what: 'empty queue' });
+  });
+
+  it('hand-backs are no lost attempts: a run survives any number of workers that stop', async (test) => {
+    const own = await startOwn(test);
+    const gateway = await own.gateway();
+    const handle = await submit(gateway, 'u');
+    for (let index = 0; index < 5; index++) {
+      const { server } = await own.worker(async function* (_request, context) {
+        await sleepUnless(context.signal, 600_000);
+        yield* answerAtOnce();
+      }, 1);
+      await until(() => server.busy === 1, { what: 'a running run' });
+      server.abort();
+      await server.drained;
+    }
+    await own.worker(answerAtOnce, 1);
+    assert.equal((await collect(handle.events())).at(-1)?.type, 'completed');
+  });
+
+  it('a run whose request vanished from the queue ends as request_lost', async (test) => {
+    const own = await startOwn(test);
+    const gateway = await own.gateway();
+    const handle = await submit(gateway, 'u');
+    await own.manager.streams.purge('REQUESTS_default');
+    const end = (await collect(handle.events())).at(-1);
+    assert.ok(end?.type === 'failed' && end.code === 'request_lost', JSON.stringify(end));
+  });
 });

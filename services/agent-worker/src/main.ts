@@ -125,5 +125,5 @@ function warnOfShortDrain(
   const neededMs = Math.max(...mine.map(({ timeout }) => timeout * 1_000)) + DRAIN_MARGIN_MS;
   if (config.drainTimeoutMs >= neededMs) return;
   const fields = { drainTimeoutMs: config.drainTimeoutMs, neededMs };
-  log.warn(fields, 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off');
+  log.info(fields, 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off');
 }

@@ -131,7 +131,7 @@ test('a cancel while the connection is being made ends the run', async () => {
   for (const socket of sockets) socket.destroy();
 });
 
-test('a cancel while every connection is taken ends the run before it reaches the provider', async () => {
+test('a run cancelled while every connection is taken never reaches the provider', async () => {
   const narrow = await startRig({}, 1);
   const busy = new AbortController();
   const first = assert.rejects(collect(narrow.run('hang=1', { signal: busy.signal })), REASON);

@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AgentProfile } from '@switchboard/contract';
 import type { RunEvent } from '@switchboard/contract';
 import { until } from '@switchboard/testkit';
+import { Agent, request } from 'undici';
+import { BodyReader } from '../src/llm/body-reader.ts';
 import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
 import { collect, portOf } from './worker-rig.ts';
@@ -16,9 +18,9 @@ const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [D
 /** An endpoint whose way of ending an answer is the test's, and that counts its connections. */
 async function startEndpoint(finish: (response: ServerResponse) => void) {
   const seen = { connections: 0, open: 0, keys: new Set<string | undefined>() };
-  const server = createServer((request, response) => {
-    seen.keys.add(request.headers.authorization);
-    request.resume().on('end', () => {
+  const server = createServer((incoming, response) => {
+    seen.keys.add(incoming.headers.authorization);
+    incoming.resume().on('end', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(TOKEN + END);
       finish(response);
@@ -50,12 +52,12 @@ async function runMany(
   for (let index = 0; index < runs; index++) {
     const requestId = `request-${index}`;
     const run = `gate_${String(index).padStart(22, '0')}`;
-    const request = { run, requestId, agent: 'a', stream: true, queueTimeoutMs: 1_000 };
+    const asked = { run, requestId, agent: 'a', stream: true, queueTimeoutMs: 1_000 };
     const { signal } = new AbortController();
     answers.push(
       await collect(
         runner.run(
-          { v: 1, ...request, chat: { messages: [{ role: 'user' }] } },
+          { v: 1, ...asked, chat: { messages: [{ role: 'user' }] } },
           { run, requestId, attempt: 1, signal, log },
         ),
       ),
@@ -72,7 +74,7 @@ test('one connection serves one run after the other', async () => {
   close();
 });
 
-test('an answer whose connection ends a little after [DONE] gives it back all the same', async () => {
+test('an answer whose body ends a little after [DONE] gives its connection back', async () => {
   const { url, seen, close } = await startEndpoint((response) => {
     void pause(10).then(() => response.end());
   });
@@ -88,6 +90,21 @@ test('an endpoint that never ends its answer loses the connection, not the run',
   for (const events of answers) assert.equal(events.at(-1)?.type, 'completed');
   assert.equal(seen.connections, 3);
   await until(() => seen.open === 0, { what: 'the connections to be closed' });
+  close();
+});
+
+test('a reader of a body closes its connection on the signal by itself', async () => {
+  const { url, seen, close } = await startEndpoint(() => {});
+  const abort = new AbortController();
+  const dispatcher = new Agent();
+  const { body } = await request(url, { method: 'POST', body: '{}', dispatcher });
+  body.on('error', () => {});
+  const reader = new BodyReader(body, abort.signal);
+  assert.ok((await reader.read()) !== undefined);
+  abort.abort();
+  await until(() => seen.open === 0, { what: 'the connection to be closed' });
+  reader.close();
+  await dispatcher.destroy();
   close();
 });
 

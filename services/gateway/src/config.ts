@@ -64,13 +64,13 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     doc:
       'Bytes queued and running in one pool; more get a 503. Every gateway ' +
       'must have the same value.',
-    default: GIB,
+    default: 256 * MIB,
     min: MIB,
     max: 1_024 * GIB,
   }),
   EVENTS_MAX_BYTES: option.bytes({
     doc: 'Bytes of run events that NATS keeps; the oldest go first.',
-    default: GIB,
+    default: 512 * MIB,
     min: MIB,
     max: 1_024 * GIB,
   }),

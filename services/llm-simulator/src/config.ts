@@ -1,24 +1,15 @@
-export interface SimulatorConfig {
-  readonly host: string;
-  readonly port: number;
-}
+/** The simulator's configuration: the only place of the service that reads the environment. */
+import * as option from '@switchboard/platform/config';
+import type { Config, Environment } from '@switchboard/platform/config';
 
-/** Every bad variable, one line each, by name and never by value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+export const SIMULATOR_OPTIONS = option.defineOptions({
+  HOST: option.string({ doc: 'Address to listen on.', default: '127.0.0.1' }),
+  PORT: option.port({ doc: 'Port to listen on; 0 takes any free one.', default: 0 }),
+});
 
-/**
- * HOST: address to listen on, default 127.0.0.1. PORT: 0..65535, default 0 = any free port.
- * @throws {ConfigError}
- */
-export function readConfig(env: NodeJS.ProcessEnv = process.env): SimulatorConfig {
-  const { HOST: host = '127.0.0.1', PORT: port = '0' } = env;
-  const problems: string[] = [];
-  if (host.trim() === '') problems.push('HOST must not be empty');
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    problems.push('PORT must be a whole number from 0 to 65535');
-  }
-  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
-  return Object.freeze({ host, port: Number(port) });
+export type SimulatorConfig = Config<typeof SIMULATOR_OPTIONS>;
+
+/** @throws ConfigError with every problem, by name and never by value. */
+export function readSimulatorConfig(env: Environment = process.env): SimulatorConfig {
+  return option.readConfig(SIMULATOR_OPTIONS, env);
 }

@@ -1,4 +1,5 @@
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError } from '@switchboard/platform/config';
+import { readSimulatorConfig } from './config.ts';
 import { startSimulator, type SimulatorLog } from './index.ts';
 import { SCRIPT_HELP } from './script-help.ts';
 
@@ -15,7 +16,7 @@ const log: SimulatorLog = {
 };
 
 async function main(): Promise<void> {
-  const { host, port } = readConfig();
+  const { host, port } = readSimulatorConfig();
   const simulator = await startSimulator({ host, port, log });
   const stop = (): void => {
     void simulator.close();

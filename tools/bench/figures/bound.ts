@@ -13,7 +13,7 @@ export const BOUND: Figure = {
   about: 'most running at once, of 220 tasks of 100 ms on 2 workers of 5 slots',
   shape: { workers: 2, poolSize: 5 },
   run: async (stack) => {
-    await stack.warmUp(100);
+    await stack.warmUp();
     const { totalMs } = await stack.client.run('burst', {
       baseUrls: stack.gatewayBaseUrls,
       model: `sim/think=${TASK_MS}ms,tokens=1`,

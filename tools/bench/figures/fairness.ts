@@ -1,3 +1,4 @@
+import type { BenchStack } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
 import { near, atMost } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -32,7 +33,7 @@ function fairness(name: string, gateways: number, about: string): Figure {
     about,
     shape: { workers: 2, poolSize: 5, gateways },
     run: async (stack) => {
-      await stack.warmUp(200);
+      await stack.warmUp();
       const rows: Row[] = [];
       for (const each of CASES) rows.push(...(await runCase(stack, each)));
       return rows;
@@ -41,7 +42,7 @@ function fairness(name: string, gateways: number, about: string): Figure {
 }
 
 async function runCase(
-  { client, gatewayBaseUrls }: Parameters<Figure['run']>[0],
+  { client, gatewayBaseUrls }: BenchStack,
   { boundMs, late, many }: Case,
 ): Promise<readonly Row[]> {
   const { latencyMs, totalMs } = await client.run('burst', {

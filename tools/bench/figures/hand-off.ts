@@ -13,10 +13,11 @@ export const HAND_OFF: Figure = {
   about: 'from acceptance to the start in an idle slot, one request at a time',
   shape: { workers: 2, poolSize: 5 },
   run: async (stack) => {
+    await stack.warmUp();
     const { queueWaitMs, sentAtMs } = await stack.client.run('singles', {
       baseUrl: stack.gatewayBaseUrl,
       model: INSTANT_MODEL,
-      warmUp: 200,
+      warmUp: 50,
       requests: REQUESTS,
       // Long enough for the slot to be idle again.
       gapMs: 10,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { INSTANT_MODEL } from '../bench-stack.ts';
+import type { BenchStack } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
 import { cpuBetween } from '../process-usage.ts';
 import { atMost, reported } from '../row.ts';
@@ -18,7 +19,7 @@ export const IDLE: Figure = {
   about: 'CPU of all processes while 2 workers of 500 slots have nothing to do',
   shape: { workers: 2, poolSize: 500 },
   run: async (stack, { long, quick }) => {
-    await stack.warmUp(200);
+    await stack.warmUp();
     await delay(SETTLE_MS);
     const before = await stack.usage();
     const startedAtMs = performance.now();
@@ -35,7 +36,7 @@ export const IDLE: Figure = {
   },
 };
 
-async function afterLongIdle(stack: Parameters<Figure['run']>[0]): Promise<Row> {
+async function afterLongIdle(stack: BenchStack): Promise<Row> {
   await delay(IDLE_LONG_MS);
   const { queueWaitMs } = await stack.client.run('singles', {
     baseUrl: stack.gatewayBaseUrl,

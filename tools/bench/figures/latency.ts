@@ -1,11 +1,12 @@
 import { INSTANT_MODEL } from '../bench-stack.ts';
+import type { BenchStack } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
 import { atMost, reported } from '../row.ts';
 import type { Row } from '../row.ts';
 import { median, percentile } from '../statistics.ts';
 
 const SHAPE = { workers: 1, poolSize: 10 };
-const WARM_UP = 300;
+const WARM_UP = 200;
 const PAIRS = 1_000;
 const PAIRS_QUICK = 500;
 
@@ -26,10 +27,12 @@ export const FIRST_TOKEN: Figure = {
 };
 
 async function measurePairs(
-  { client, directBaseUrl, gatewayBaseUrl }: Parameters<Figure['run']>[0],
+  stack: BenchStack,
   quick: boolean,
   { boundMs, stream }: { readonly boundMs: number; readonly stream: boolean },
 ): Promise<readonly Row[]> {
+  const { client, directBaseUrl, gatewayBaseUrl } = stack;
+  await stack.warmUp();
   const { directMs, gatewayMs } = await client.run('pairs', {
     directBaseUrl,
     gatewayBaseUrl,

@@ -16,7 +16,7 @@ export const STREAMS_1000: Figure = {
   about: '1,000 concurrent streams of 5 tokens/s, 2 workers of 500 slots',
   shape: { workers: 2, poolSize: 500 },
   run: async (stack) => {
-    await stack.warmUp(500);
+    await stack.warmUp();
     const before = await stack.usage();
     const result = await stack.client.run('streams', {
       baseUrl: stack.gatewayBaseUrl,

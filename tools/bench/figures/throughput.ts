@@ -15,10 +15,10 @@ export const THROUGHPUT: Figure = {
   about: 'instant answers over 50 connections',
   shape: { workers: 2, poolSize: 25 },
   run: async (stack, { quick }) => {
-    await stack.warmUp(1_000);
+    await stack.warmUp();
     const before = await stack.usage();
     const { elapsedMs, latencyMs, requests } = await stack.client.run('throughput', {
-      baseUrl: stack.gatewayBaseUrl,
+      baseUrls: stack.gatewayBaseUrls,
       model: INSTANT_MODEL,
       connections: CONNECTIONS,
       durationMs: quick ? DURATION_QUICK_MS : DURATION_MS,

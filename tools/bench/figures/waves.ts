@@ -9,7 +9,7 @@ export const WAVES: Figure = {
   about: '25 users of 2 s on 10 slots take three rounds',
   shape: SHAPE,
   run: async (stack) => {
-    await stack.warmUp(100);
+    await stack.warmUp();
     const { totalMs } = await stack.client.run('burst', {
       baseUrls: stack.gatewayBaseUrls,
       model: 'sim/think=2s,tokens=20,pace=0',
@@ -26,7 +26,7 @@ export const TOGETHER: Figure = {
   shape: SHAPE,
   slow: true,
   run: async (stack) => {
-    await stack.warmUp(100);
+    await stack.warmUp();
     const { latencyMs } = await stack.client.run('burst', {
       baseUrls: stack.gatewayBaseUrls,
       model: 'sim/think=10s,tokens=20,pace=0',

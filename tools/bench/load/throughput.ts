@@ -3,7 +3,8 @@ import { Agent } from 'node:http';
 import { chat } from './chat.ts';
 
 export interface ThroughputJob {
-  readonly baseUrl: string;
+  /** Connections are spread over these. */
+  readonly baseUrls: readonly string[];
   readonly model: string;
   readonly connections: number;
   readonly durationMs: number;
@@ -21,9 +22,9 @@ export async function runThroughput(job: ThroughputJob): Promise<ThroughputResul
   const latencyMs: number[] = [];
   const startedAtMs = performance.now();
   const connection = async (_: unknown, index: number): Promise<void> => {
+    const baseUrl = job.baseUrls[index % job.baseUrls.length] ?? '';
     while (performance.now() - startedAtMs < job.durationMs) {
-      const { baseUrl, model } = job;
-      const call = { baseUrl, model, user: `user-${index}`, stream: false };
+      const call = { baseUrl, model: job.model, user: `user-${index}`, stream: false };
       const { failure, totalMs } = await chat(agent, call);
       if (failure !== undefined) throw new Error(`a request failed: ${failure}`);
       latencyMs.push(totalMs);

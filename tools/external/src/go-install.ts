@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 
-/** True when there is a Go on PATH, of whatever version: Go itself says whether it is new enough. */
+/** True when there is a Go on PATH; whether it is new enough, Go itself says. */
 export async function hasGo(env: NodeJS.ProcessEnv): Promise<boolean> {
   try {
     await run('go', ['version'], { env, timeout: VERSION_TIMEOUT_MS });
@@ -22,8 +22,8 @@ export async function hasGo(env: NodeJS.ProcessEnv): Promise<boolean> {
 }
 
 /**
- * Builds a program from the Go module proxy into `directory` and returns its path. Go's own checksum
- * database vouches for the source. Throws an Error whose message is a clause.
+ * Builds a program from the Go module proxy into `directory` and returns its path. Go's own
+ * checksum database vouches for the source. Throws an Error whose message is a clause.
  */
 export async function goInstall(
   program: ExternalProgram,

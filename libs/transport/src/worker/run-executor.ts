@@ -108,7 +108,7 @@ export class RunExecutor {
       log.warn({ run, attempt: opened.attempt }, 'run ended: its worker was lost');
       return this.#end(run, entry, WORKER_LOST);
     }
-    const early = this.#endWithoutRunning(delivery, request, opened.attempt);
+    const early = this.#endWithoutRunning(delivery, request, opened);
     if (early !== undefined) {
       if (early.code === 'too_many_attempts') {
         await keepDeadLetter(link, this.#options.pool, delivery, early.code);
@@ -161,9 +161,9 @@ export class RunExecutor {
   #endWithoutRunning(
     delivery: Delivery,
     request: RunRequest,
-    attempt: number,
+    { attempt, lostBefore }: { attempt: number; lostBefore: number },
   ): SwitchboardError | undefined {
-    if (attempt > MAX_ATTEMPTS) {
+    if (lostBefore >= MAX_ATTEMPTS) {
       return new SwitchboardError(
         'too_many_attempts',
         `The run was given up: ${MAX_ATTEMPTS} workers were lost while they ran it.`,

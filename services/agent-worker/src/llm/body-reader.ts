@@ -19,7 +19,7 @@ export class BodyReader {
     this.#body = body;
     this.#pieces = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
     this.#signal = signal;
-    // The SDK hands the signal on through a weak reference: good for its own streams, not for this.
+    // Not left to the SDK, which hands on a signal of its own making.
     signal.addEventListener('abort', this.#destroy, { once: true });
     if (signal.aborted) this.#destroy();
   }

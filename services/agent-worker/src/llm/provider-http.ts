@@ -58,7 +58,7 @@ export class ProviderHttp {
       body: typeof init.body === 'string' ? init.body : null,
       signal,
     });
-    const answer = await (pending);
+    const answer = await (signal === null ? pending : orAborted(pending, signal));
     const { statusCode, body } = answer;
     // A body that is destroyed reports it as an event as well as to its reader; one is enough.
     body.on('error', ignore);
@@ -79,8 +79,8 @@ export class ProviderHttp {
 }
 
 /**
- * The answer, or the signal's reason at once. undici looks at the signal only when the request is on
- * its connection: one that still connects (10 s), or that waits for a free connection, would go on.
+ * The answer, or the signal's reason at once. undici looks at the signal only when the request is
+ * on its connection: one that still connects (10 s), or waits for a free connection, would go on.
  * It is never sent then, as undici looks before it sends.
  */
 async function orAborted(

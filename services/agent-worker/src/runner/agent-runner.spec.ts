@@ -142,7 +142,7 @@ test('a longer Retry-After than thirty seconds fails at once and says when', asy
   });
 });
 
-test('a wait that would outlast the first-token limit fails at once with its own reason', async () => {
+test('a wait that would outlast the first-token limit fails at once with its reason', async () => {
   const provider = new ScriptedProvider([limited(20_000)], [TOKEN, END]);
   const run = start(provider, { first_token_timeout: 10 });
   await assert.rejects(run.next(), { code: 'provider_rate_limited', retryAfterMs: 20_000 });

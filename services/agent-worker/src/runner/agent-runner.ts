@@ -45,7 +45,7 @@ export class AgentRunner {
   /**
    * The events of the run, pulled: the provider is read no faster than they are taken.
    *
-   * @throws SwitchboardError `model_not_found`, a `provider_…` code or one of the three time-outs;
+   * @throws SwitchboardError `model_not_found`, a `provider_*` code or one of the three time-outs;
    *   the signal's reason when that was aborted.
    */
   async *run(request: RunRequest, context: RunnerContext): AsyncGenerator<RunEvent, void> {

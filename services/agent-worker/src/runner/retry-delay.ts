@@ -8,8 +8,8 @@ export const RETRY_AFTER_LONGEST_MS = 30_000;
 /**
  * How long to wait before the provider is called again, in milliseconds.
  *
- * What the provider asked for, exactly; else exponential backoff with full jitter, so that runs that
- * failed together do not come back together.
+ * What the provider asked for, exactly; else exponential backoff with full jitter, so that runs
+ * that failed together do not come back together.
  *
  * @param retry 0 before the first retry.
  * @returns undefined when the provider asks for more than {@link RETRY_AFTER_LONGEST_MS}.

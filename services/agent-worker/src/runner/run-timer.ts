@@ -21,9 +21,9 @@ export function limitsOf(profile: AgentProfile): RunLimits {
  * The one signal of a run: aborted with the caller's reason, or with the time-out that passed
  * first. Time in which nobody waits for the provider (a slow reader) counts only for the run.
  *
- * One timer serves all limits. It is never re-armed by a token: a token only notes the time, and the
- * timer, when it fires early, looks how long it still has. Invariant: it is armed for no later than
- * the first limit that could pass.
+ * One timer serves all limits. It is never re-armed by a token: a token only notes the time, and
+ * the timer, when it fires early, looks how long it still has. Invariant: it is armed for no later
+ * than the first limit that could pass.
  */
 export class RunTimer {
   readonly #controller = new AbortController();

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readWorkerConfig } from './config.ts';
+
+const problemsOf = (env: Record<string, string>): string => {
+  try {
+    readWorkerConfig(env);
+    return '';
+  } catch (thrown) {
+    return String(thrown);
+  }
+};
+
+test('an endpoint or a key is enough, and the rest has defaults', () => {
+  const local = readWorkerConfig({ OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' });
+  assert.equal(local.openaiApiKey, undefined);
+  assert.equal(local.poolSize, 10);
+  assert.equal(local.drainTimeoutMs, 620_000);
+  assert.match(local.workerName, /-\d+$/);
+  assert.equal(readWorkerConfig({ OPENAI_API_KEY: 'k' }).openaiBaseUrl, undefined);
+});
+
+test('with neither, both are named', () => {
+  assert.match(problemsOf({}), /OPENAI_BASE_URL and OPENAI_API_KEY: set the first/);
+});
+
+test('all problems come together, by name and without their values', () => {
+  const problems = problemsOf({
+    OPENAI_BASE_URL: 'http://user:hidden@host/v1',
+    POOL_SIZE: '0',
+    WORKER_POOL: 'hidden pool',
+    NATS_TOKEN: 'hidden',
+    NATS_USER: 'hidden',
+  });
+  for (const name of ['OPENAI_BASE_URL', 'POOL_SIZE', 'WORKER_POOL', 'NATS_TOKEN', 'NATS_PASSWORD'])
+    assert.ok(problems.includes(name), `${name} is not named`);
+  assert.equal(problems.includes('hidden'), false);
+});

@@ -1,0 +1,69 @@
+/** A TCP relay that can be cut like a network cable, or broken. Between one process and NATS. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+export class Cable {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #cut = false;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async to(port: number): Promise<Cable> {
+    const server = createServer();
+    const cable = new Cable(server);
+    server.on('connection', (near) => cable.#relay(near, port));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return cable;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Nothing passes any more, in either direction, and nobody is told. */
+  cut(): void {
+    this.#cut = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** What was cut is dead; new connections pass. */
+  mend(): void {
+    this.#cut = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Breaks every connection at once; new ones pass. */
+  break(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+
+  #relay(near: Socket, port: number): void {
+    if (this.#cut) {
+      near.destroy();
+      return;
+    }
+    const far = connect(port, '127.0.0.1');
+    near.setNoDelay(true);
+    far.setNoDelay(true);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on('data', (data) => to.write(data));
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        // A cut cable tells nobody, also not that the other side has gone.
+        if (!this.#cut) to.destroy();
+      });
+    }
+  }
+}
