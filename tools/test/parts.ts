@@ -28,9 +28,7 @@ export interface Command {
 const MINUTE_MS = 60_000;
 
 export const PARTS: readonly Part[] = [
-  checks('format', 'formatting (prettier)', (root) => [
-    bin(root, 'prettier', '--cache', '--check', '.'),
-  ]),
+  checks('format', 'formatting (prettier)', (root) => [bin(root, 'prettier', '--check', '.')]),
   checks('lint', 'lint (oxlint with type information)', (root) => [
     bin(root, 'oxlint', '--type-aware', '--deny-warnings'),
   ]),

@@ -53,7 +53,7 @@ describe('an answer in one piece', () => {
   for (const [script, code, calls] of [
     ['error=400', 'provider_rejected', 1],
     ['error=429', 'provider_rate_limited', 3],
-    ['hang=1', 'first_token_timeout', 1],
+    ['hang=1', 'run_timeout', 1],
     ['cut=1,tokens=5', 'provider_stream_cut', 3],
     ['stall=1,tokens=5', 'idle_timeout', 1],
     ['malformed=1,tokens=5', 'provider_bad_response', 1],

@@ -55,7 +55,7 @@ export class AgentRunner {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
     const body = buildProviderRequest(profile, request);
-    const timer = new RunTimer(limitsOf(profile), context.signal);
+    const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
     const call: ChatCall = { body, requestId: request.requestId, signal: timer.signal };
     const batch: RunEvent[] = [];
     let answer: Answer | undefined;
@@ -94,7 +94,7 @@ export class AgentRunner {
 
   async #open(call: ChatCall, timer: RunTimer): Promise<Answer> {
     const answer = await this.#provider.open(call);
-    // Without a stream the headers are the first sign of life, and the limit is for them.
+    // Without a stream the headers are the first sign of life; silence after them is idleness.
     if (!call.body.stream) {
       timer.received();
       timer.waiting();

@@ -9,11 +9,13 @@ export interface RunLimits {
   readonly runMs: number;
 }
 
-export function limitsOf(profile: AgentProfile): RunLimits {
+/** Without a stream the whole answer comes at once: only the limit of the run is for that. */
+export function limitsOf(profile: AgentProfile, stream: boolean): RunLimits {
+  const runMs = profile.timeout * 1_000;
   return {
-    firstTokenMs: profile.first_token_timeout * 1_000,
+    firstTokenMs: stream ? profile.first_token_timeout * 1_000 : runMs + 1,
     idleMs: profile.idle_timeout * 1_000,
-    runMs: profile.timeout * 1_000,
+    runMs,
   };
 }
 
