@@ -3,7 +3,7 @@ import { ProcessStartError, describeExit, isPortFree, startStack } from '@switch
 import type { Stack } from '@switchboard/stack';
 
 import { humanLine, jsonLine } from './child-log.ts';
-import { modelEndpoint } from './model-endpoint.ts';
+import { missingModel, modelEndpoint } from './model-endpoint.ts';
 import { USAGE, UsageError, readOptions } from './options.ts';
 import type { StartOptions } from './options.ts';
 import { gatewayEnvironment, workerEnvironment } from './service-environment.ts';
@@ -31,8 +31,15 @@ async function start(options: StartOptions): Promise<Stack> {
       if (shown !== undefined) process.stdout.write(`${shown}\n`);
     },
   });
-  say(startScreen(stack.url, options, endpoint));
+  say(startScreen(stack.url, options, endpoint, await agentsOf(stack.url)));
   return stack;
+}
+
+/** The names that the gateway lists, as the caller would see them. */
+async function agentsOf(url: string): Promise<readonly string[]> {
+  const response = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(5_000) });
+  const { data } = (await response.json()) as { data: { id: string }[] };
+  return data.map(({ id }) => id);
 }
 
 /** A longer drain time than usual needs more patience here. */
@@ -80,6 +87,11 @@ async function main(): Promise<number> {
   if (options === 'help') {
     process.stdout.write(USAGE);
     return 0;
+  }
+  const missing = missingModel(process.env, modelEndpoint(process.env));
+  if (missing !== undefined) {
+    say(missing);
+    return 1;
   }
   const { port } = options;
   if (port !== 0 && !(await isPortFree(port, process.env['HOST'] ?? '127.0.0.1'))) {

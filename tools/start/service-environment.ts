@@ -1,7 +1,14 @@
 import { pick } from '@switchboard/stack';
 
 /** The variables a person may set for `npm start`; each service gets only its own. */
-const SHARED = ['LOG_LEVEL', 'AGENTS_FILE', 'NATS_REPLICAS', 'DRAIN_TIMEOUT_MS'];
+const SHARED = [
+  'LOG_LEVEL',
+  'AGENTS_FILE',
+  'NATS_REPLICAS',
+  'DRAIN_TIMEOUT_MS',
+  // Tells the gateway, too, whether the built-in agents are the simulator's.
+  'OPENAI_MODEL',
+];
 
 const GATEWAY = [
   'HOST',
@@ -12,10 +19,12 @@ const GATEWAY = [
   'BODY_TIMEOUT_MS',
   'HEARTBEAT_INTERVAL_MS',
   'STATUS_HOLD_MS',
+  'EVENTS_MAX_BYTES',
+  'EVENTS_MAX_AGE_MS',
 ];
 
 /** The key goes to the worker alone: nothing else talks to the model endpoint. */
-const WORKER = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OPENAI_MODEL', 'WORKER_POOL'];
+const WORKER = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'WORKER_POOL'];
 
 export function gatewayEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return pick(env, [...SHARED, ...GATEWAY]);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { modelEndpoint } from './model-endpoint.ts';
+import { missingModel, modelEndpoint } from './model-endpoint.ts';
 import { gatewayEnvironment, workerEnvironment } from './service-environment.ts';
 import { startScreen } from './start-screen.ts';
 
 const OPTIONS = { workers: 2, poolSize: 10, port: 8080, jsonLogs: false };
 const KEY = 'sk-never-to-be-shown';
 
-function screen(env: NodeJS.ProcessEnv): string {
-  return startScreen('http://127.0.0.1:8080', OPTIONS, modelEndpoint(env));
+function screen(env: NodeJS.ProcessEnv, agents = ['sim/*', 'assistant']): string {
+  return startScreen('http://127.0.0.1:8080', OPTIONS, modelEndpoint(env), agents);
 }
 
 describe('the start screen', () => {
@@ -29,12 +29,29 @@ describe('the start screen', () => {
     assert.ok(!screen(env).includes(KEY));
   });
 
+  it('shows a call of an agent that there is', () => {
+    assert.match(screen({}), /"model":"assistant"/);
+    assert.match(screen({}, ['open/*', 'support']), /"model":"support"/);
+  });
+
   it('shows the address, the reference, a curl line and how to stop', () => {
     const text = screen({});
     for (const part of ['http://127.0.0.1:8080/v1', '/docs', 'curl -N', 'new OpenAI', 'Ctrl-C']) {
       assert.ok(text.includes(part), part);
     }
     assert.match(text, /20 \(2 workers x 10 slots\)/);
+  });
+});
+
+describe('a real endpoint', () => {
+  const missing = (env: NodeJS.ProcessEnv) => missingModel(env, modelEndpoint(env));
+
+  it('is refused with the fix named while nothing says which of its models to use', () => {
+    assert.match(missing({ OPENAI_API_KEY: KEY }) ?? '', /api\.openai\.com: set OPENAI_MODEL/);
+    assert.ok(!missing({ OPENAI_API_KEY: KEY })?.includes(KEY));
+    assert.equal(missing({ OPENAI_API_KEY: KEY, OPENAI_MODEL: 'gpt-4o-mini' }), undefined);
+    assert.equal(missing({ OPENAI_API_KEY: KEY, AGENTS_FILE: 'agents.yaml' }), undefined);
+    assert.equal(missing({}), undefined);
   });
 });
 

@@ -2,16 +2,24 @@ import type { ModelEndpoint } from './model-endpoint.ts';
 import type { StartOptions } from './options.ts';
 
 /** What a person sees once everything runs: how to talk to it, and how to stop it. */
-export function startScreen(url: string, options: StartOptions, endpoint: ModelEndpoint): string {
+export function startScreen(
+  url: string,
+  options: StartOptions,
+  endpoint: ModelEndpoint,
+  agents: readonly string[],
+): string {
+  // A wildcard is no name to send.
+  const agent = agents.find((name) => !name.endsWith('/*')) ?? agents[0] ?? 'assistant';
   const { workers, poolSize } = options;
   const slots = workers * poolSize;
   const hint = endpoint.simulated ? ' (set OPENAI_API_KEY or OPENAI_BASE_URL for a real one)' : '';
-  const body = '{"model":"assistant","stream":true,"messages":[{"role":"user","content":"Hello"}]}';
+  const body = `{"model":"${agent}","stream":true,"messages":[{"role":"user","content":"Hello"}]}`;
   return `
 Switchboard is ready: ${url}/v1
 
   runs at once   ${slots} (${workers} worker${workers === 1 ? '' : 's'} x ${poolSize} slots)
   model          ${endpoint.label}${hint}
+  agents         ${agents.join(', ')}
   API reference  ${url}/docs
 
 Try it:
@@ -24,7 +32,7 @@ With the official SDK (npm install openai):
   import OpenAI from 'openai';
   const client = new OpenAI({ baseURL: '${url}/v1', apiKey: 'any' });
   const stream = await client.chat.completions.create({
-    model: 'assistant',
+    model: '${agent}',
     stream: true,
     messages: [{ role: 'user', content: 'Hello' }],
   });

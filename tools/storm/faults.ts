@@ -186,7 +186,9 @@ export class Faults {
       if (open.length === 0) return;
       if (nowMs() > deadlineMs) {
         const ids = open.slice(0, 5).map(({ run }) => run);
-        violation(`${open.length} runs not ended ${RECOVERY_MAX_MS} ms after ${fault.kind}: ${ids.join(' ')}`);
+        violation(
+          `${open.length} runs not ended ${RECOVERY_MAX_MS} ms after ${fault.kind}: ${ids.join(' ')}`,
+        );
         return;
       }
       await delay(LOOK_MS);

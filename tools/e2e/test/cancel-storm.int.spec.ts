@@ -16,7 +16,7 @@ import { PATIENCE_MS, TestStack } from '../test-stack.ts';
 const POOL_SIZE = 10;
 const CANCELS = 1_000;
 /** Callers who come and leave at the same time; each has 100 turns. */
-const CALLERS = 2;
+const CALLERS = 4;
 const LEAVE_AFTER_MAX_MS = 10;
 /** No run goes on for longer after its caller has left: a promise, not a measurement. */
 const GOES_ON_MAX_MS = 1_000;
