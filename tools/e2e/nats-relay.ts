@@ -51,6 +51,8 @@ export class NatsRelay {
       [far, near],
     ] as const) {
       this.#sockets.add(from);
+      // Else small messages wait for the acknowledgement of earlier ones.
+      from.setNoDelay(true);
       from.on('error', () => undefined);
       from.once('close', () => {
         this.#sockets.delete(from);

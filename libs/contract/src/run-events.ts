@@ -2,9 +2,10 @@
  * Run events: what a worker says about one run. They are ours, not OpenAI's; the HTTP shapes are a
  * pure function of them.
  *
- * A message on `events.<gateway>.<run>.log` carries one or more events. Events are numbered per
- * attempt from 1 (`started`); readers order by (attempt, n), drop repeats and fetch gaps from the
- * log. The one message on `….end` carries the last events and, as its very last, the end.
+ * A message on `events.<gateway>.<run>.claim` begins an attempt: it carries its `started`, number 1.
+ * Those on `….log.<attempt>` carry what follows, numbered on; readers order by (attempt, n), drop
+ * repeats and fetch gaps from the log. The one message on `….end` carries the last events and, as
+ * its very last, the end.
  */
 import { z } from 'zod';
 import { ErrorCode } from './errors.ts';

@@ -10,8 +10,10 @@ import {
   rankOf,
   requestSubject,
   runEnd,
-  runFilter,
+  runClaim,
+  runEvents,
   runLog,
+  runState,
   userToken,
 } from './subjects.ts';
 
@@ -44,15 +46,17 @@ describe('subjects', () => {
     const gateway = newGatewayToken();
     const run = newRunId(gateway);
     assert.equal(gatewayOf(run), gateway);
-    assert.equal(runLog(run), `events.${gateway}.${run}.log`);
+    assert.equal(runClaim(run), `events.${gateway}.${run}.claim`);
     assert.equal(runEnd(run), `events.${gateway}.${run}.end`);
-    assert.equal(runFilter(run), `events.${gateway}.${run}.*`);
+    assert.equal(runState(run), `events.${gateway}.${run}.*`);
+    assert.equal(runLog(run, 2), `events.${gateway}.${run}.log.2`);
+    assert.equal(runEvents(run), `events.${gateway}.${run}.>`);
   });
 
   it('are never built from what is not a run id: a wildcard would reach other runs', () => {
     for (const hostile of ['*', '>', 'a.b', 'gw_*', 'gw_>', '', 'gw_0123.end', '../x']) {
       assert.equal(gatewayOf(hostile), undefined);
-      assert.throws(() => runFilter(hostile), TypeError);
+      assert.throws(() => runState(hostile), TypeError);
     }
   });
 

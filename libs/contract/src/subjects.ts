@@ -80,12 +80,20 @@ export function rankOf(subject: string): number | undefined {
 
 /** All live events of one gateway's runs. */
 export const gatewayEvents = (gateway: string): string => `events.${gateway}.>`;
-/** Everything but the end of a run. */
-export const runLog = (run: string): string => `events.${eventsToken(run)}.${run}.log`;
+/** Who runs it: one `started` for each attempt. */
+export const runClaim = (run: string): string => `events.${eventsToken(run)}.${run}.claim`;
 /** The end of a run: at most one message, ever. */
 export const runEnd = (run: string): string => `events.${eventsToken(run)}.${run}.end`;
-/** Both of a run's subjects: what the fence compares against. */
-export const runFilter = (run: string): string => `events.${eventsToken(run)}.${run}.*`;
+/**
+ * Claims and end: what an end is compared against. The log is one level deeper, so that nothing an
+ * attempt says late can make its end pass after somebody else's.
+ */
+export const runState = (run: string): string => `events.${eventsToken(run)}.${run}.*`;
+/** What one attempt says between its claim and the end: deltas, signs of life, a hand-back. */
+export const runLog = (run: string, attempt: number): string =>
+  `events.${eventsToken(run)}.${run}.log.${attempt}`;
+/** All of a run: what a claim is compared against, and what readers read. */
+export const runEvents = (run: string): string => `events.${eventsToken(run)}.${run}.>`;
 export const cancelSubject = (run: string): string => `cancel.${run}`;
 export const deadLetterSubject = (pool: string): string => `deadletters.${pool}`;
 

@@ -6,21 +6,7 @@ import type { Config, Environment } from '@switchboard/platform/config';
 import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
 
 export const WORKER_OPTIONS = option.defineOptions({
-  NATS_URL: option.url({
-    doc: 'NATS servers, separated by commas.',
-    default: 'nats://127.0.0.1:4222',
-    protocols: ['nats', 'tls'],
-    list: true,
-  }),
-  NATS_USER: option.string({ doc: 'User for NATS, with `NATS_PASSWORD`.' }),
-  NATS_PASSWORD: option.secret({ doc: 'Password for NATS.' }),
-  NATS_TOKEN: option.secret({ doc: 'Token for NATS; excludes user and password.' }),
-  NATS_REPLICAS: option.integer({
-    doc: 'Replicas of the streams: 1 on a single NATS server, 3 on a cluster.',
-    default: 1,
-    min: 1,
-    max: 5,
-  }),
+  ...option.NATS_OPTIONS,
   AGENTS_FILE: option.string({
     doc:
       'YAML file of agent profiles, the same as the gateways read. Without it the ' +
@@ -98,16 +84,6 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       holds: ({ workerPool }) => isToken(workerPool),
       message: 'letters, digits, _ and -, at most 64',
     },
-    {
-      variables: ['NATS_USER', 'NATS_TOKEN'],
-      holds: ({ natsUser, natsToken }) => natsUser === undefined || natsToken === undefined,
-      message: 'set only one of them',
-    },
-    {
-      variables: ['NATS_USER', 'NATS_PASSWORD'],
-      holds: ({ natsUser, natsPassword }) =>
-        (natsUser === undefined) === (natsPassword === undefined),
-      message: 'set both or none',
-    },
+    ...option.NATS_CHECKS,
   ]);
 }

@@ -3,7 +3,12 @@ import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { AgentProfile } from '@switchboard/contract';
-import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
+import {
+  ConfigError,
+  builtInProfiles,
+  loadAgentProfiles,
+  natsAddress,
+} from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
 import type { HealthServer } from '@switchboard/platform/health';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
@@ -37,11 +42,8 @@ async function start(config: WorkerConfig): Promise<void> {
   const profiles = loadAgentProfiles(config.agentsFile, builtIn);
   warnOfShortDrain(config, profiles, log);
   const link = NatsLink.open({
-    servers: config.natsUrl,
+    ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
-    user: config.natsUser,
-    pass: config.natsPassword?.reveal(),
-    token: config.natsToken?.reveal(),
     log,
   });
   const provider = new OpenAiProvider({

@@ -19,21 +19,7 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     doc: 'Least level that is logged.',
     default: 'info',
   }),
-  NATS_URL: option.url({
-    doc: 'NATS servers, separated by commas.',
-    default: 'nats://127.0.0.1:4222',
-    protocols: ['nats', 'tls'],
-    list: true,
-  }),
-  NATS_USER: option.string({ doc: 'User for NATS, with `NATS_PASSWORD`.' }),
-  NATS_PASSWORD: option.secret({ doc: 'Password for NATS.' }),
-  NATS_TOKEN: option.secret({ doc: 'Token for NATS; excludes user and password.' }),
-  NATS_REPLICAS: option.integer({
-    doc: 'Replicas of the streams: 1 on a single NATS server, 3 on a cluster.',
-    default: 1,
-    min: 1,
-    max: 5,
-  }),
+  ...option.NATS_OPTIONS,
   AGENTS_FILE: option.string({
     doc:
       'YAML file of agent profiles, the same as the workers read. Without it the ' +
@@ -124,17 +110,5 @@ export type GatewayConfig = Config<typeof GATEWAY_OPTIONS>;
 
 /** @throws ConfigError with every problem, by name and never by value. */
 export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
-  return option.readConfig(GATEWAY_OPTIONS, env, [
-    {
-      variables: ['NATS_USER', 'NATS_TOKEN'],
-      holds: ({ natsUser, natsToken }) => natsUser === undefined || natsToken === undefined,
-      message: 'set only one of them',
-    },
-    {
-      variables: ['NATS_USER', 'NATS_PASSWORD'],
-      holds: ({ natsUser, natsPassword }) =>
-        (natsUser === undefined) === (natsPassword === undefined),
-      message: 'set both or none',
-    },
-  ]);
+  return option.readConfig(GATEWAY_OPTIONS, env, [...option.NATS_CHECKS]);
 }

@@ -1,6 +1,11 @@
 /** Starts a gateway from the environment and ends it gracefully on SIGTERM and SIGINT. */
 import { newGatewayToken } from '@switchboard/contract';
-import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
+import {
+  ConfigError,
+  builtInProfiles,
+  loadAgentProfiles,
+  natsAddress,
+} from '@switchboard/platform/config';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
@@ -34,11 +39,8 @@ async function start(config: GatewayConfig): Promise<void> {
   const builtIn = builtInProfiles({ model: config.openaiModel });
   const profiles = loadAgentProfiles(config.agentsFile, builtIn);
   const link = NatsLink.open({
-    servers: config.natsUrl,
+    ...natsAddress(config),
     name: 'switchboard-gateway',
-    user: config.natsUser,
-    pass: config.natsPassword?.reveal(),
-    token: config.natsToken?.reveal(),
     log,
   });
   const runs = new RunClient(link, {

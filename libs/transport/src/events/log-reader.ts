@@ -5,7 +5,9 @@ import {
   EVENTS_STREAM,
   type EventMessage,
   runEnd,
-  runFilter,
+  runEvents,
+  runLog,
+  runState,
 } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { api, StoreError } from '../link/store.ts';
@@ -18,22 +20,51 @@ export interface LoggedMessage {
   readonly text: string;
 }
 
-/** The last message of a run, with its age by the server's clock. */
-export interface LastMessage extends LoggedMessage {
-  readonly ageMs: number;
+/** The last claim of a run, or its end. */
+export interface RunState extends LoggedMessage {
+  /** Milliseconds since that attempt last said something, by the server's clock; 0 of an end. */
+  readonly silentMs: number;
+  /** Whether the attempt has written anything but `started`. */
+  readonly shown: boolean;
+  /** Whether the attempt was handed back unfinished. */
+  readonly back: boolean;
+  /** Sequence of the last message of anybody: the same later means that all this still holds. */
+  readonly lastSeq: number;
 }
 
 /** Most messages of one {@link readLog} call. */
 const BATCH = 256;
 
+/** Where a run stands; undefined when nobody has claimed or ended it. @throws StoreError */
+export async function readState(link: NatsLink, run: string): Promise<RunState | undefined> {
+  // First of all: what is read later may only be newer.
+  const lastSeq = (await readLast(link, runEvents(run), run))?.seq ?? 0;
+  const state = await readLast(link, runState(run), run);
+  if (state === undefined) return undefined;
+  if (state.isEnd) return { ...state, silentMs: 0, shown: true, back: false, lastSeq };
+  const said = await readLast(link, runLog(run, state.message.a), run);
+  const lastAtMs = Math.max(state.storedAtMs, said?.storedAtMs ?? 0);
+  return {
+    ...state,
+    silentMs: (await serverNow(link)) - lastAtMs,
+    shown: said !== undefined && said.message.n + said.message.e.length > 2,
+    back: said?.message.back === true,
+    lastSeq,
+  };
+}
+
 /**
- * The last message of a run, read from the stream's leader (a direct get may be answered by a
- * replica that is behind), or undefined when there is none. @throws StoreError
+ * The last message that matches, read from the stream's leader: a direct get may be answered by a
+ * replica that is behind.
  */
-export async function readLast(link: NatsLink, run: string): Promise<LastMessage | undefined> {
+async function readLast(
+  link: NatsLink,
+  filter: string,
+  run: string,
+): Promise<(LoggedMessage & { readonly storedAtMs: number }) | undefined> {
   let answer: GetAnswer;
   try {
-    const body = { last_by_subj: runFilter(run) };
+    const body = { last_by_subj: filter };
     answer = (await api(link, `STREAM.MSG.GET.${EVENTS_STREAM}`, body)) as GetAnswer;
   } catch (error) {
     if (error instanceof StoreError && error.failure === 'not_found') return undefined;
@@ -41,14 +72,8 @@ export async function readLast(link: NatsLink, run: string): Promise<LastMessage
   }
   const { seq, subject, data, time } = answer.message;
   const text = Buffer.from(data ?? '', 'base64').toString();
-  const now = await serverNow(link);
-  return {
-    seq,
-    isEnd: subject === runEnd(run),
-    message: decodeEvents(text),
-    text,
-    ageMs: now - Date.parse(time),
-  };
+  const isEnd = subject === runEnd(run);
+  return { seq, isEnd, message: decodeEvents(text), text, storedAtMs: Date.parse(time) };
 }
 
 /** Whether a run has its end. @throws StoreError */
@@ -79,7 +104,7 @@ export async function readLog(
     const batch = await manager.direct.getBatch(EVENTS_STREAM, {
       seq: fromSeq,
       batch: BATCH,
-      next_by_subj: runFilter(run),
+      next_by_subj: runEvents(run),
     });
     for await (const stored of batch) {
       const text = stored.string();
@@ -106,7 +131,7 @@ interface GetAnswer {
   };
 }
 
-/** The clock of the stream's leader: ages must not depend on the clocks of two machines. */
+/** The clock of the stream's leader: times must not depend on the clocks of two machines. */
 async function serverNow(link: NatsLink): Promise<number> {
   const info = (await api(link, `STREAM.INFO.${EVENTS_STREAM}`, {})) as { ts?: string };
   return info.ts === undefined ? Date.now() : Date.parse(info.ts);

@@ -188,7 +188,7 @@ export class RunClient {
   }
 
   #onMessage(message: Msg): void {
-    // events.<gateway>.<run>.log or ….end
+    // events.<gateway>.<run>.claim, ….log.<attempt> or ….end
     const [, , id, kind] = message.subject.split('.');
     const run = id === undefined ? undefined : this.#runs.get(id);
     if (run === undefined) return;

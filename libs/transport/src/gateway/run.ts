@@ -7,7 +7,7 @@ import {
   type RunEnd,
   runEnd,
   type RunEvent,
-  runFilter,
+  runState,
   toError,
 } from '@switchboard/contract';
 import { hasEnd, readLog } from '../events/log-reader.ts';
@@ -131,7 +131,7 @@ export class Run {
    */
   async #endHere(end: RunEnd, when: 'always' | 'unless started'): Promise<void> {
     const data = encodeEvents({ a: 0, n: 1, e: [end] });
-    const filter = when === 'always' ? {} : { filter: runFilter(this.run) };
+    const filter = when === 'always' ? {} : { filter: runState(this.run) };
     const id = `${this.run}.${end.type}`;
     for (let delayMs = RETRY_FIRST_MS; !this.#closed && !this.#feed.ended;) {
       try {

@@ -5,7 +5,6 @@
  * Nest's own NATS transport has no bound, no backpressure, no cancel and drains by sleeping; this
  * one exists for those four.
  */
-import { randomBytes } from 'node:crypto';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { toError } from '@switchboard/contract';
 import { type PoolState, SlotPool } from '@switchboard/pool';
@@ -104,8 +103,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#executor = new RunExecutor({
       link,
       pool,
-      // A name may come back after a crash; a claim must not be taken for the dead one's.
-      worker: `${worker}:${randomBytes(3).toString('hex')}`,
+      worker,
       handler: handler as unknown as AgentHandler,
       running: this.#running,
       cancellations: this.#cancellations,

@@ -7,20 +7,26 @@
  *   compare-and-set over both subjects), or after everybody else's claim has expired.
  * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is
  *   not known to be stored is kept (bounded) and sent again.
- * - L3 the end is stored once, and only while this attempt is the last one.
- * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}).
+ * - L3 the end is stored once, and only while this attempt's claim is the last one: it is compared
+ *   against claims and end alone, so no late event of anybody can make it pass.
+ * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}), and
+ *   nothing that is sent later renews it.
  */
+import { randomBytes } from 'node:crypto';
 import {
   ENVELOPE_BYTES,
+  LEASE_MS,
+  runClaim,
   type RunEnd,
   runEnd,
   type RunEvent,
-  runFilter,
+  runEvents,
   runLog,
+  runState,
   SwitchboardError,
   TAKEOVER_MS,
 } from '@switchboard/contract';
-import { readLast } from '../events/log-reader.ts';
+import { readState } from '../events/log-reader.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
 import { MESSAGE_CHARS_MAX, MESSAGE_EVENTS_MAX, toParts } from './event-parts.ts';
@@ -54,15 +60,16 @@ interface Unstored {
 export class RunLog {
   readonly run: string;
   readonly #link: NatsLink;
-  readonly #worker: string;
-  readonly #subject: string;
+  /** Names this claim, no other of the same worker. */
+  readonly #claimant: string;
   readonly #unstored: Unstored[] = [];
   /** Events as JSON, not yet in a message. */
   readonly #buffer: string[] = [];
   #attempt = 0;
   #lostBefore = 0;
   #next = 1;
-  #lastSeq = 0;
+  /** Sequence of the claim that the end is written against. */
+  #claimSeq = 0;
   #lastStoredSentAtMs = 0;
   #sinceAck = 0;
   #acking: Promise<unknown> | undefined;
@@ -72,12 +79,15 @@ export class RunLog {
   constructor(link: NatsLink, run: string, worker: string) {
     this.#link = link;
     this.run = run;
-    this.#worker = worker;
-    this.#subject = runLog(run);
+    this.#claimant = `${worker}:${randomBytes(4).toString('hex')}`;
   }
 
   get attempt(): number {
     return this.#attempt;
+  }
+
+  get #subject(): string {
+    return runLog(this.run, this.#attempt);
   }
 
   /** Whether anything but `started` was written: such a run is never silently run again. */
@@ -92,16 +102,15 @@ export class RunLog {
 
   /** Claims the run (L1). Retries while NATS is away until `signal` aborts. @throws StoreError */
   async open(signal: AbortSignal): Promise<Opened> {
-    let expected = 0;
     this.#attempt = 1;
-    for (;;) {
+    for (let expectedLast = 0; ;) {
       signal.throwIfAborted();
-      const data = this.#message([JSON.stringify({ type: 'started', worker: this.#worker })]);
+      const data = this.#message([JSON.stringify({ type: 'started', worker: this.#claimant })]);
       const sentAtMs = performance.now();
       try {
-        const { seq } = await store(this.#link, this.#subject, data, {
-          expectedLast: expected,
-          filter: runFilter(this.run),
+        const { seq } = await store(this.#link, runClaim(this.run), data, {
+          expectedLast,
+          filter: runEvents(this.run),
           timeoutMs: 2_000,
         });
         return this.#claimed(seq, sentAtMs);
@@ -109,17 +118,20 @@ export class RunLog {
         const failure = error instanceof StoreError ? error.failure : undefined;
         if (failure !== 'conflict' && failure !== 'unknown') throw error;
       }
-      const last = await readLast(this.#link, this.run);
-      if (last === undefined) continue; // Not stored after all: say it again.
-      if (last.isEnd) return { kind: 'ended' };
-      if (last.text === data) return this.#claimed(last.seq, sentAtMs);
-      const { message } = last;
-      if (message.back !== true && last.ageMs < TAKEOVER_MS) return { kind: 'busy' };
-      expected = last.seq;
+      const state = await readState(this.#link, this.run);
+      if (state === undefined) {
+        expectedLast = 0; // Not stored after all, or the log was emptied: say it again.
+        continue;
+      }
+      if (state.isEnd) return { kind: 'ended' };
+      if (state.text === data) return this.#claimed(state.seq, sentAtMs);
+      const { message, back } = state;
+      if (!back && state.silentMs < TAKEOVER_MS) return { kind: 'busy' };
+      expectedLast = state.lastSeq;
       this.#attempt = message.a + 1;
-      this.#lostBefore = (message.l ?? 0) + (message.back === true ? 0 : 1);
-      if (message.n + message.e.length > 2) {
-        this.#lastSeq = last.seq; // Nothing but an end is written, right after what is there.
+      this.#lostBefore = (message.l ?? 0) + (back ? 0 : 1);
+      if (state.shown) {
+        this.#claimSeq = state.seq; // Nothing but an end is written, against the lost claim.
         return { kind: 'lost', attempt: this.#attempt };
       }
     }
@@ -177,7 +189,8 @@ export class RunLog {
   async handBack(): Promise<void> {
     this.#closed = true;
     while (this.#acking !== undefined) await this.#acking;
-    await store(this.#link, this.#subject, this.#message([], ',"back":true'), { timeoutMs: 2_000 });
+    const data = this.#message([], ',"back":true');
+    await store(this.#link, this.#subject, data, { timeoutMs: 2_000 });
   }
 
   /** Stops writing, without an end: the claim is lost or the worker gives up. */
@@ -191,8 +204,8 @@ export class RunLog {
     if (this.#unstored.length > 0 && !(await this.#confirm())) return 'again';
     try {
       await store(this.#link, runEnd(this.run), data, {
-        expectedLast: this.#lastSeq,
-        filter: runFilter(this.run),
+        expectedLast: this.#claimSeq,
+        filter: runState(this.run),
         timeoutMs: 2_000,
       });
       return 'stored';
@@ -203,19 +216,16 @@ export class RunLog {
     return this.#afterConflict(data);
   }
 
-  /**
-   * Something else is last in the log: our own end or heartbeat, somebody's end, a later attempt.
-   */
+  /** Something else came after the claim: our own end, somebody's end, a later attempt. */
   async #afterConflict(data: string): Promise<'stored' | 'lost' | 'again'> {
     try {
-      const last = await readLast(this.#link, this.run);
-      if (last === undefined) {
-        this.#lastSeq = 0; // The log was emptied (a new server): the end alone is what remains.
+      const state = await readState(this.#link, this.run);
+      if (state === undefined) {
+        this.#claimSeq = 0; // The log was emptied (a new server): the end alone is what remains.
         return 'again';
       }
-      if (last.isEnd) return last.text === data ? 'stored' : 'lost';
-      if (last.message.a > this.#attempt) return 'lost';
-      this.#lastSeq = last.seq;
+      if (state.isEnd) return state.text === data ? 'stored' : 'lost';
+      if (state.seq !== this.#claimSeq) return 'lost';
     } catch {
       // NATS is away: the loop in end() waits and asks again.
     }
@@ -224,7 +234,8 @@ export class RunLog {
 
   #claimed(seq: number, sentAtMs: number): Opened {
     this.#next = 2;
-    this.#stored(seq, sentAtMs);
+    this.#claimSeq = seq;
+    this.#lastStoredSentAtMs = sentAtMs;
     return { kind: 'started', attempt: this.#attempt, lostBefore: this.#lostBefore };
   }
 
@@ -310,10 +321,10 @@ export class RunLog {
     const sentAtMs = performance.now();
     this.#sinceAck = 0;
     const acked = store(this.#link, this.#subject, data, { timeoutMs: 2_000 }).then(
-      ({ seq }) => {
+      () => {
         const covered = this.#unstored.slice(0, count).every((each) => each.epoch === epoch);
         if (covered) this.#unstored.splice(0, count);
-        this.#stored(seq, sentAtMs);
+        this.#renewed(sentAtMs);
         return covered;
       },
       () => {
@@ -334,8 +345,9 @@ export class RunLog {
     }
   }
 
-  #stored(seq: number, sentAtMs: number): void {
-    this.#lastSeq = Math.max(this.#lastSeq, seq);
+  #renewed(sentAtMs: number): void {
+    // A claim that has run out may be somebody else's by now.
+    if (this.leaseAgeMs(sentAtMs) > LEASE_MS) return;
     this.#lastStoredSentAtMs = Math.max(this.#lastStoredSentAtMs, sentAtMs);
   }
 }
