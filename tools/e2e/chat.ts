@@ -75,11 +75,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
 }
 
 /** Sends a chat and reads all of the answer. */
-export async function ask(
-  url: string,
-  body: ChatBody,
-  options: ChatOptions = {},
-): Promise<Answer> {
+export async function ask(url: string, body: ChatBody, options: ChatOptions = {}): Promise<Answer> {
   return await readAnswer(await chat(url, body, options));
 }
 

@@ -1,4 +1,4 @@
-/** One answer of the simulator, as its log keeps it. Times are epoch milliseconds, with fractions. */
+/** One answer of the simulator, as its log keeps it. Times are epoch milliseconds. */
 export interface ModelRun {
   readonly request: string;
   readonly script: string;

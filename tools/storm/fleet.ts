@@ -4,7 +4,6 @@ import {
   startNats,
   startSimulator,
   startWorker,
-  type Gateway,
   type ManagedProcess,
   type NatsServer,
   type Simulator,
@@ -36,6 +35,8 @@ export interface GatewayPlace {
 export interface WorkerPlace {
   readonly name: string;
   readonly process: ManagedProcess;
+  /** Answers `/readyz`. */
+  readonly healthUrl: string;
   readonly life: WorkerLife;
   readonly cable: Cable | undefined;
 }
@@ -96,7 +97,7 @@ export class Fleet {
       },
       onLine: (line) => this.#onLine(name, line),
     });
-    await gatewayReady(url);
+    await isReady(url);
     this.gateways[place] = { name, process, url, cable };
   }
 
@@ -111,7 +112,7 @@ export class Fleet {
       fromMs: nowMs(),
       untilMs: Infinity,
     };
-    const { process } = await startWorker({
+    const { process, healthPort } = await startWorker({
       name,
       natsUrl: cable?.url ?? this.nats.url,
       poolSize: SLOTS_PER_WORKER,
@@ -125,7 +126,8 @@ export class Fleet {
     });
     void process.exited.then(() => (life.untilMs = nowMs()));
     this.#ledger.workers.push(life);
-    this.workers[place] = { name, process, life, cable };
+    const healthUrl = `http://127.0.0.1:${healthPort}`;
+    this.workers[place] = { name, process, healthUrl, life, cable };
   }
 
   /** Asks a process to go, and remembers to wait for it. Resolves with its exit code. */
@@ -133,6 +135,15 @@ export class Fleet {
     const exit = process.stop(STOP_BUDGET_MS);
     this.#leaving.push(exit);
     return (await exit).code;
+  }
+
+  /** Resolves when every gateway takes requests and every worker pulls. */
+  async ready(): Promise<void> {
+    const urls = [
+      ...this.gateways.map(({ url }) => url),
+      ...this.workers.map(({ healthUrl }) => healthUrl),
+    ];
+    await Promise.all(urls.map(isReady));
   }
 
   async stop(): Promise<void> {
@@ -146,14 +157,14 @@ export class Fleet {
   }
 }
 
-/** The gateway listens before NATS has answered it. */
-export async function gatewayReady(url: string): Promise<void> {
+/** Waits until `/readyz` says so: a service listens before NATS has answered it. */
+export async function isReady(url: string): Promise<void> {
   const deadlineMs = nowMs() + READY_TIMEOUT_MS;
   for (;;) {
     const response = await fetch(`${url}/readyz`).catch(() => undefined);
     await response?.body?.cancel();
     if (response?.ok === true) return;
-    if (nowMs() > deadlineMs) throw new Error('a gateway did not get ready in time');
+    if (nowMs() > deadlineMs) throw new Error(`${url} did not get ready in time`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -48,18 +48,20 @@ export interface ModelCall {
   outcome: 'running' | 'finished' | 'aborted' | 'faulted';
 }
 
-export type FaultKind =
-  | 'worker-kill'
-  | 'worker-term'
-  | 'worker-stop'
-  | 'worker-cut'
-  | 'worker-break'
-  | 'nats-kill'
-  | 'nats-kill-at-delivery'
-  | 'gateway-kill'
-  | 'gateway-term'
-  | 'gateway-cut'
-  | 'gateway-break';
+export const FAULT_KINDS = [
+  'worker-kill',
+  'worker-term',
+  'worker-stop',
+  'worker-cut',
+  'worker-break',
+  'nats-kill',
+  'nats-kill-at-delivery',
+  'gateway-kill',
+  'gateway-term',
+  'gateway-cut',
+  'gateway-break',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface Fault {
   readonly kind: FaultKind;

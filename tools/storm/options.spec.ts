@@ -6,13 +6,25 @@ import { UsageError, readOptions } from './options.ts';
 test('what is not given has a default, and the seed is a new one each time', () => {
   const options = readOptions([]);
   assert.ok(options !== 'help');
-  assert.deepEqual({ ...options, seed: 0 }, { seconds: 120, seed: 0, kills: true, json: false });
+  assert.deepEqual(
+    { ...options, seed: 0 },
+    { seconds: 120, seed: 0, kills: true, log: undefined, json: false },
+  );
   assert.ok(Number.isSafeInteger(options.seed));
 });
 
 test('a seed and a duration are taken as they are', () => {
-  const given = readOptions(['--seconds', '600', '--seed', '7', '--no-kills', '--json']);
-  assert.deepEqual(given, { seconds: 600, seed: 7, kills: false, json: true });
+  const given = readOptions([
+    '--seconds',
+    '600',
+    '--seed',
+    '7',
+    '--no-kills',
+    '--log',
+    'x',
+    '--json',
+  ]);
+  assert.deepEqual(given, { seconds: 600, seed: 7, kills: false, log: 'x', json: true });
 });
 
 test('wrong usage is one sentence that names the option', () => {

@@ -6,6 +6,8 @@ export interface StormOptions {
   readonly seed: number;
   /** Whether processes are killed, stopped and cut off. */
   readonly kills: boolean;
+  /** File for every line that any of the processes prints. */
+  readonly log: string | undefined;
   /** End with one JSON object on stdout. */
   readonly json: boolean;
 }
@@ -22,6 +24,7 @@ compares what clients saw, what the event log holds and what the simulator was a
   --seconds N      how long requests are sent (default 120, from 10)
   --seed N         repeats a storm's decisions; times still differ (default: a new one)
   --no-kills       no process is touched; only load, leaving clients and a failing model
+  --log FILE       write every line that any of the processes prints to this file
   --json           end with one JSON object on stdout; everything else goes to stderr
   --help           this text
 
@@ -39,6 +42,7 @@ export function readOptions(argv: readonly string[]): StormOptions | 'help' {
     seconds: whole('--seconds', values.seconds ?? '120', [SECONDS_MIN, SECONDS_MAX]),
     seed: values.seed === undefined ? newSeed() : whole('--seed', values.seed, [0, 2 ** 32 - 1]),
     kills: values['no-kills'] !== true,
+    log: values.log,
     json: values.json ?? false,
   };
 }
@@ -55,6 +59,7 @@ function parse(argv: readonly string[]) {
         seconds: { type: 'string' },
         seed: { type: 'string' },
         'no-kills': { type: 'boolean' },
+        log: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

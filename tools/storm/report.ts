@@ -3,7 +3,8 @@ import { percentile } from '@switchboard/testkit';
 
 import type { Ledger } from './ledger.ts';
 import { outcomeOf } from './oracle/ends.ts';
-import { type Overlap } from './oracle/overlaps.ts';
+import type { IdleInterval } from './oracle/idle.ts';
+import type { Overlap } from './oracle/overlaps.ts';
 import type { Violation } from './oracle/violation.ts';
 
 export interface Spread {
@@ -30,7 +31,8 @@ export interface StormResult {
   readonly maxRunning: number;
   /** Milliseconds in which a slot was idle while a request waited, away from faults. */
   readonly idleWhileWaitingMs: Spread;
-  /** Tokens that the model made after the client's socket had closed. */
+  readonly longestIdle: readonly IdleInterval[];
+  /** Tokens that the model made after the client's socket had closed, away from faults. */
   readonly tokensAfterLeaving: Spread;
   /** Refusals of users below their cap while a process or NATS was away. */
   readonly refusedDuringFaults: number;
@@ -79,6 +81,7 @@ export function table(result: StormResult): string {
     ['overlaps', `${result.overlaps.wrong} wrong, ${result.overlaps.excused} excused`],
     ['most running at once', String(result.maxRunning)],
     ['idle while waiting, ms', spreadText(idle)],
+    ...result.longestIdle.map((each): [string, string] => ['  the longest', idleText(each)]),
     ['tokens after leaving', spreadText(tokens)],
     ['429 below the cap in faults', String(result.refusedDuringFaults)],
     ['violations', String(result.violations.length)],
@@ -92,6 +95,11 @@ export function violationText({ promise, atMs, run, request, evidence }: Violati
   const at = atMs === undefined ? '' : ` ${new Date(atMs).toISOString()}`;
   const names = [request && `request ${request}`, run && `run ${run}`].filter(Boolean).join(', ');
   return `VIOLATION (${promise})${at}${names === '' ? '' : ` ${names}`}: ${evidence}`;
+}
+
+function idleText({ fromMs, ms, waiting, busy }: IdleInterval): string {
+  const at = new Date(fromMs).toISOString();
+  return `${ms.toFixed(1)} ms at ${at}: at least ${busy} busy, at most ${waiting} waiting`;
 }
 
 function list(counts: Readonly<Record<string, number>>): string {

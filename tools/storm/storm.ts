@@ -1,4 +1,5 @@
 /** One storm: processes, load, faults; then quiet, and the questions. */
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { nowMs } from './clock.ts';
@@ -35,6 +36,7 @@ const GATHER_MS = 10_000;
 const WASTE_AFTER_MS = 2_000;
 /** No fault begins so shortly before the end of the load. */
 const LAST_FAULT_MS = 15_000;
+const LONGEST_SHOWN = 3;
 /** Promised while nothing is killed. */
 const IDLE_P99_MAX_MS = 20;
 
@@ -44,10 +46,12 @@ export class Storm {
   readonly #ledger = new Ledger();
   readonly #violations: Violation[] = [];
   readonly #asking = new Set<Promise<void>>();
+  readonly #log: WriteStream | undefined;
 
   constructor(options: StormOptions, say: (line: string) => void) {
     this.#options = options;
     this.#say = say;
+    this.#log = options.log === undefined ? undefined : createWriteStream(options.log);
   }
 
   async run(): Promise<StormResult> {
@@ -91,6 +95,7 @@ export class Storm {
       for (const timer of timers) clearInterval(timer);
       await observer.close();
       await fleet.stop();
+      this.#log?.end();
     }
   }
 
@@ -104,7 +109,7 @@ export class Storm {
     );
     for (const each of [...found, ...bound.violations, ...refusals.violations])
       this.#violated(each);
-    const idle = spread(idleWhileWaiting(ledger, within, SLOTS_PER_WORKER * WORKERS));
+    const idle = idleWhileWaiting(ledger, within, SLOTS_PER_WORKER * WORKERS);
     const accepted = [...ledger.runs.values()];
     return {
       seed,
@@ -120,8 +125,13 @@ export class Storm {
       takeovers: takeovers(ledger),
       overlaps: overlapCounts(findOverlaps(ledger)),
       maxRunning: bound.maxRunning,
-      idleWhileWaitingMs: idle,
-      tokensAfterLeaving: spread(ledger.waste.map(({ tokens }) => tokens)),
+      idleWhileWaitingMs: spread(idle.map(({ ms }) => ms)),
+      longestIdle: idle.toSorted((a, b) => b.ms - a.ms).slice(0, LONGEST_SHOWN),
+      tokensAfterLeaving: spread(
+        ledger.waste
+          .filter(({ leftAtMs }) => !ledger.touchedByFault(leftAtMs, leftAtMs))
+          .map(({ tokens }) => tokens),
+      ),
       refusedDuringFaults: refusals.duringFaults.length,
       violations: this.#violations,
     };
@@ -129,6 +139,7 @@ export class Storm {
 
   /** Gateways name the run of each request in their access log. */
   #onLine(name: string, line: string): void {
+    this.#log?.write(`${name} ${line}\n`);
     if (!name.startsWith('gateway') || !line.includes('"run":"')) return;
     const { requestId, run, msg } = parseLine(line);
     if (msg !== 'request' || requestId === undefined || run === undefined) return;

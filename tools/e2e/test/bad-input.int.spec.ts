@@ -1,4 +1,4 @@
-/** Bad input through all of Switchboard: a clear error in OpenAI's shape, the processes unharmed. */
+/** Bad input to all of Switchboard: a clear error in OpenAI's shape, the processes unharmed. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 

@@ -1,4 +1,4 @@
-/** Many callers who leave at once, at the worst moments. The worker's line to NATS can be broken. */
+/** Many callers who leave at once, at the worst moments; the worker's line to NATS can break. */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, afterEach, before, describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-/** Each way in which a model endpoint can fail, as the caller sees it, and how often it is called. */
+/** Each way in which a model endpoint can fail, as the caller sees it, and the calls it takes. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
@@ -42,7 +42,7 @@ interface FailureCase {
   readonly calls: number;
   /** Text that is shown before the error. */
   readonly text?: string;
-  /** It takes longer than the head of a stream is held, so that the error is always in the stream. */
+  /** It takes longer than the head of a stream is held, so the error is always in the stream. */
   readonly slow?: true;
   readonly retryAfter?: string;
   readonly param?: string;

@@ -65,7 +65,9 @@ function textOf(chunks: readonly Chunk[]): string {
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
 }
 
-async function failureOf(request: PromiseLike<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+async function failureOf(
+  request: PromiseLike<unknown>,
+): Promise<InstanceType<typeof OpenAI.APIError>> {
   try {
     await request;
   } catch (error) {
@@ -138,8 +140,8 @@ describe('answers read with the SDK', () => {
       }),
     );
     const reasoning = chunks.map((chunk) => {
-      const delta: { reasoning_content?: string } = { ...chunk.choices[0]?.delta };
-      return delta.reasoning_content ?? '';
+      const delta = chunk.choices[0]?.delta;
+      return delta !== undefined && 'reasoning_content' in delta ? delta.reasoning_content : '';
     });
     assert.equal(reasoning.filter((text) => text !== '').length, 3);
     assert.equal(textOf(chunks), SENTENCE);
@@ -329,7 +331,13 @@ describe('errors in the SDK', () => {
   for (const stream of [false, true]) {
     const form = stream ? 'streaming' : 'not streaming';
     it(`never make it call the model twice once a run has started, ${form}`, async () => {
-      const faults = ['error=500', 'error=503', 'error=429,retry_after=0', 'cut=0', 'status_html=1'];
+      const faults = [
+        'error=500',
+        'error=503',
+        'error=429,retry_after=0',
+        'cut=0',
+        'status_html=1',
+      ];
       for (const fault of faults) {
         const id = `once-${fault.replaceAll(/\W/g, '-')}-${String(stream)}`;
         const error = await failureOf(

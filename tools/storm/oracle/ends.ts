@@ -54,19 +54,12 @@ function seenOf({ plan, result, gateway }: Chat, runs: readonly Run[]): Violatio
     evidence: `${why}; by ${gateway}, ${plan.model}; the log says ${end ? endText(end) : 'nothing'}`,
   });
   if (runs.length > 1) return wrong(`${runs.length} runs for one request`);
-  switch (saw.kind) {
-    case 'hung':
-      return wrong('the client waited in vain');
-    case 'completed':
-      return end?.type === 'completed' ? undefined : wrong('the client saw it completed');
-    case 'failed':
-      return failedAs(saw.code, end) ? undefined : wrong(`the client saw ${saw.code}`);
-    case 'left':
-    case 'broken':
-    case 'unreachable':
-      // Whatever end the run has: the client was not there to see it.
-      return undefined;
-  }
+  if (saw.kind === 'hung') return wrong('the client waited in vain');
+  if (saw.kind === 'completed' && end?.type !== 'completed')
+    return wrong('the client saw it whole');
+  if (saw.kind === 'failed' && !failedAs(saw.code, end)) return wrong(`the client saw ${saw.code}`);
+  // Whoever left, or whose connection broke, was not there to see the end.
+  return undefined;
 }
 
 function failedAs(code: string, end: RunEnd | undefined): boolean {

@@ -12,9 +12,23 @@ import type { Interval } from './violation.ts';
 
 const MARGIN_MS = 2_000;
 
-/** The lengths of all such intervals, milliseconds. */
-export function idleWhileWaiting(ledger: Ledger, within: Interval, slots: number): number[] {
-  const edges: { atMs: number; waiting: number; busy: number }[] = [];
+export interface IdleInterval {
+  readonly fromMs: number;
+  readonly ms: number;
+  /** Most requests that waited in it. */
+  readonly waiting: number;
+  /** Fewest slots that were busy in it. */
+  readonly busy: number;
+}
+
+interface Edge {
+  readonly atMs: number;
+  readonly waiting: number;
+  readonly busy: number;
+}
+
+export function idleWhileWaiting(ledger: Ledger, within: Interval, slots: number): IdleInterval[] {
+  const edges: Edge[] = [];
   const add = (atMs: number, waiting: number, busy: number): number =>
     edges.push({ atMs, waiting, busy });
   for (const { storedAtMs, claims, ends } of ledger.runs.values()) {
@@ -31,30 +45,35 @@ export function idleWhileWaiting(ledger: Ledger, within: Interval, slots: number
     }
   }
   edges.sort((a, b) => a.atMs - b.atMs);
-  return lengths(edges, within, slots, ledger);
+  return intervals(edges, slots).filter(({ fromMs, ms }) => {
+    const untilMs = fromMs + ms;
+    if (fromMs < within.fromMs || untilMs > within.untilMs) return false;
+    return !ledger.touchedByFault(fromMs, untilMs, MARGIN_MS);
+  });
 }
 
-function lengths(
-  edges: readonly { atMs: number; waiting: number; busy: number }[],
-  within: Interval,
-  slots: number,
-  ledger: Ledger,
-): number[] {
-  const found: number[] = [];
+function intervals(edges: readonly Edge[], slots: number): IdleInterval[] {
+  const found: IdleInterval[] = [];
   let [waiting, busy] = [0, 0];
-  let sinceMs: number | undefined;
+  let open: IdleInterval | undefined;
   for (const edge of edges) {
+    if (open !== undefined && edge.atMs > open.fromMs + open.ms) {
+      const most = Math.max(open.waiting, waiting);
+      open = {
+        ...open,
+        ms: edge.atMs - open.fromMs,
+        waiting: most,
+        busy: Math.min(open.busy, busy),
+      };
+    }
     waiting += edge.waiting;
     busy += edge.busy;
-    const idle = waiting > 0 && busy < slots;
-    if (idle) sinceMs ??= edge.atMs;
-    if (idle || sinceMs === undefined) continue;
-    const isCalm =
-      sinceMs >= within.fromMs &&
-      edge.atMs <= within.untilMs &&
-      !ledger.touchedByFault(sinceMs, edge.atMs, MARGIN_MS);
-    if (isCalm && edge.atMs > sinceMs) found.push(edge.atMs - sinceMs);
-    sinceMs = undefined;
+    if (waiting > 0 && busy < slots) {
+      open ??= { fromMs: edge.atMs, ms: 0, waiting, busy };
+    } else if (open !== undefined) {
+      if (open.ms > 0) found.push(open);
+      open = undefined;
+    }
   }
   return found;
 }

@@ -137,6 +137,7 @@ export class RunClient {
     const { profile } = submission;
     const run = new Run(this.#link, {
       id,
+      requestId: submission.requestId,
       pool: profile.pool,
       queueTimeoutMs: profile.queue_timeout * 1_000,
       log: this.#options.log,
@@ -195,7 +196,10 @@ export class RunClient {
     try {
       run.push(decodeEvents(message.string()), kind === 'end');
     } catch (error) {
-      this.#options.log.error({ run: id, reason: toError(error).message }, 'unreadable run event');
+      this.#options.log.error(
+        { ...run.names, reason: toError(error).message },
+        'unreadable run event',
+      );
     }
   }
 

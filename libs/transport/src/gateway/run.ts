@@ -21,6 +21,8 @@ export type CancelReason = Extract<RunEnd, { type: 'cancelled' }>['reason'];
 
 export interface RunOptions {
   readonly id: string;
+  /** For the log. */
+  readonly requestId: string;
   readonly pool: string;
   readonly queueTimeoutMs: number;
   readonly log: TransportLog;
@@ -41,6 +43,8 @@ export class Run {
   readonly #link: NatsLink;
   readonly #options: RunOptions;
   readonly #feed: RunFeed;
+  /** What stands in every log line about it. */
+  readonly names: { readonly run: string; readonly requestId: string };
   #queued: Queued | undefined;
   #cancelling: Promise<void> | undefined;
   #timingOut = false;
@@ -53,6 +57,7 @@ export class Run {
     this.run = options.id;
     this.#link = link;
     this.#options = options;
+    this.names = { run: options.id, requestId: options.requestId };
     this.#feed = new RunFeed(
       (fromSeq) => readLog(link, options.id, fromSeq),
       () => this.#onEnd(),
@@ -146,7 +151,7 @@ export class Run {
           return;
         }
         const reason = toError(error).message;
-        this.#options.log.debug({ run: this.run, reason }, 'end not stored yet');
+        this.#options.log.debug({ ...this.names, reason }, 'end not stored yet');
       }
       await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
       delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
@@ -166,7 +171,8 @@ export class Run {
     } catch (error) {
       if (error instanceof StoreError && error.failure === 'not_found') return;
       // It stays on the queue until a worker takes it, meets the end, and drops it.
-      this.#options.log.debug({ run: this.run, reason: toError(error).message }, 'not deleted');
+      const reason = toError(error).message;
+      this.#options.log.debug({ ...this.names, reason }, 'not deleted');
     }
   }
 
@@ -188,7 +194,7 @@ export class Run {
     } catch {
       return;
     }
-    this.#options.log.warn({ run: this.run }, 'run has neither a request nor an end; ending it');
+    this.#options.log.warn(this.names, 'run has neither a request nor an end; ending it');
     const message = 'The request was removed from the queue before it could be answered.';
     this.#cancelling ??= this.#cancelNow({ type: 'failed', code: 'request_lost', message });
   }

@@ -70,6 +70,7 @@ export class RunExecutor {
       return;
     }
     const entry: RunningRun = {
+      names: { run, requestId: request.requestId },
       log: new RunLog(link, run, this.#options.worker),
       reply: delivery.reply,
       controller: new AbortController(),
@@ -86,7 +87,8 @@ export class RunExecutor {
       if (entry.controller.signal.reason instanceof RunCancelled) {
         await this.#acknowledge(run, entry);
       } else {
-        this.#options.log.warn({ run, reason: toError(error).message }, 'request given back');
+        const reason = toError(error).message;
+        this.#options.log.warn({ ...entry.names, reason }, 'request given back');
         giveBack(link, entry.reply, AWAY_RETRY_MS);
       }
     } finally {
@@ -105,7 +107,7 @@ export class RunExecutor {
     if (opened.kind === 'busy') return giveBack(link, entry.reply, BUSY_RETRY_MS);
     entry.claimed = true;
     if (opened.kind === 'lost') {
-      log.warn({ run, attempt: opened.attempt }, 'run ended: its worker was lost');
+      log.warn({ ...entry.names, attempt: opened.attempt }, 'run ended: its worker was lost');
       return this.#end(run, entry, WORKER_LOST);
     }
     const early = this.#endWithoutRunning(delivery, request, opened);
@@ -113,7 +115,8 @@ export class RunExecutor {
       if (early.code === 'too_many_attempts') {
         await keepDeadLetter(link, this.#options.pool, delivery, early.code);
       }
-      log.warn({ run, code: early.code, attempt: opened.attempt }, 'run ended without running');
+      const fields = { ...entry.names, code: early.code, attempt: opened.attempt };
+      log.warn(fields, 'run ended without running');
       return this.#end(run, entry, failed(early));
     }
     const context = new RunContext({
@@ -126,7 +129,7 @@ export class RunExecutor {
     const { aborted, reason } = entry.controller.signal;
     if (aborted && reason instanceof RunCancelled) return this.#acknowledge(run, entry);
     if (aborted && reason instanceof LeaseLost) {
-      log.warn({ run }, 'run stopped: its claim ran out');
+      log.warn(entry.names, 'run stopped: its claim ran out');
       return;
     }
     if (end === undefined) return this.#handBack(run, entry);
@@ -153,7 +156,7 @@ export class RunExecutor {
     } catch (error) {
       if (signal.aborted) return undefined;
       if (error instanceof SwitchboardError) return failed(error);
-      this.#options.log.error({ run: context.run, err: toError(error) }, 'the agent threw');
+      this.#options.log.error({ ...entry.names, err: toError(error) }, 'the agent threw');
       return failed(new SwitchboardError('internal_error', 'The agent failed unexpectedly.'));
     }
   }
@@ -180,7 +183,8 @@ export class RunExecutor {
   async #end(run: string, entry: RunningRun, end: RunEnd): Promise<void> {
     const outcome = await entry.log.end(end, this.#options.giveUp);
     if (outcome === 'lost') {
-      this.#options.log.warn({ run, outcome: end.type }, 'somebody else had ended the run');
+      const fields = { ...entry.names, outcome: end.type };
+      this.#options.log.warn(fields, 'somebody else had ended the run');
     }
     await this.#acknowledge(run, entry);
   }
@@ -191,7 +195,7 @@ export class RunExecutor {
       await acknowledge(this.#options.link, entry.reply);
     } catch (error) {
       const reason = toError(error).message;
-      this.#options.log.debug({ run, reason }, 'acknowledgement not confirmed');
+      this.#options.log.debug({ ...entry.names, reason }, 'acknowledgement not confirmed');
     }
   }
 
@@ -199,13 +203,13 @@ export class RunExecutor {
   async #handBack(run: string, entry: RunningRun): Promise<void> {
     const { link, log, ring } = this.#options;
     if (entry.log.shown) {
-      log.warn({ run }, 'run ended: its worker had to stop');
+      log.warn(entry.names, 'run ended: its worker had to stop');
       return this.#end(run, entry, WORKER_LOST);
     }
     await entry.log.handBack();
     giveBack(link, entry.reply, 0);
     ring();
-    log.info({ run }, 'run handed back');
+    log.info(entry.names, 'run handed back');
   }
 
   async #discardUnreadable(delivery: Delivery): Promise<void> {

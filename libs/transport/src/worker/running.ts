@@ -5,6 +5,8 @@ import { inProgress } from './delivery.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface RunningRun {
+  /** What stands in every log line about it. */
+  readonly names: { readonly run: string; readonly requestId: string };
   readonly log: RunLog;
   /** Where the request is acknowledged; replaced when it is delivered again to this worker. */
   reply: string;
