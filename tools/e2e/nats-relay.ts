@@ -8,6 +8,7 @@ export class NatsRelay {
   readonly #sockets = new Set<Socket>();
   readonly #port: number;
   #accepted = 0;
+  #down = false;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -21,7 +22,10 @@ export class NatsRelay {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the relay has no port');
     const relay = new NatsRelay(server, address.port);
-    server.on('connection', (near) => relay.#join(near, connect(natsPort, '127.0.0.1')));
+    server.on('connection', (near) => {
+      if (relay.#down) near.resetAndDestroy();
+      else relay.#join(near, connect(natsPort, '127.0.0.1'));
+    });
     return relay;
   }
 
@@ -34,9 +38,14 @@ export class NatsRelay {
     return this.#accepted;
   }
 
-  /** Resets every connection; new ones pass. */
+  /** Resets every connection, and every new one until `mend`. */
   break(): void {
+    this.#down = true;
     for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  mend(): void {
+    this.#down = false;
   }
 
   close(): void {

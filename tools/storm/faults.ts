@@ -78,7 +78,7 @@ export class Faults {
     say(`  ${kind} ${target}: recovered after ${seconds} s, ${ready}`);
   }
 
-  /** Waits until all processes are ready and every run that the fault may have touched has its end. */
+  /** Waits until all are ready and every run that the fault may have touched has its end. */
   async #recover(fault: Fault): Promise<void> {
     const { fleet, ledger, violation } = this.#options;
     const deadlineMs = nowMs() + RECOVERY_MAX_MS;

@@ -90,13 +90,6 @@ export function table(result: StormResult): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-/** One violation as a line. */
-export function violationText({ promise, atMs, run, request, evidence }: Violation): string {
-  const at = atMs === undefined ? '' : ` ${new Date(atMs).toISOString()}`;
-  const names = [request && `request ${request}`, run && `run ${run}`].filter(Boolean).join(', ');
-  return `VIOLATION (${promise})${at}${names === '' ? '' : ` ${names}`}: ${evidence}`;
-}
-
 function idleText({ fromMs, ms, waiting, busy }: IdleInterval): string {
   const at = new Date(fromMs).toISOString();
   return `${ms.toFixed(1)} ms at ${at}: at least ${busy} busy, at most ${waiting} waiting`;

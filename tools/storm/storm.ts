@@ -18,16 +18,8 @@ import { idleWhileWaiting } from './oracle/idle.ts';
 import { checkLeftovers } from './oracle/leftovers.ts';
 import { checkOverlaps, findOverlaps } from './oracle/overlaps.ts';
 import { checkRefusals } from './oracle/refusals.ts';
-import type { Interval, Violation } from './oracle/violation.ts';
-import {
-  countBy,
-  overlapCounts,
-  seen,
-  spread,
-  type StormResult,
-  takeovers,
-  violationText,
-} from './report.ts';
+import { type Interval, type Violation, violationText } from './oracle/violation.ts';
+import { countBy, overlapCounts, seen, spread, type StormResult, takeovers } from './report.ts';
 
 const PROGRESS_MS = 10_000;
 /** The simulator keeps 10,000 calls: some minutes of this load. */
@@ -37,6 +29,7 @@ const WASTE_AFTER_MS = 2_000;
 /** No fault begins so shortly before the end of the load. */
 const LAST_FAULT_MS = 15_000;
 const LONGEST_SHOWN = 3;
+const NOTES_MAX = 20;
 /** Promised while nothing is killed. */
 const IDLE_P99_MAX_MS = 20;
 
@@ -109,6 +102,9 @@ export class Storm {
     );
     for (const each of [...found, ...bound.violations, ...refusals.violations])
       this.#violated(each);
+    for (const each of refusals.duringFaults.slice(0, NOTES_MAX)) {
+      this.#say(`note: ${violationText(each)}`);
+    }
     const idle = idleWhileWaiting(ledger, within, SLOTS_PER_WORKER * WORKERS);
     const accepted = [...ledger.runs.values()];
     return {
@@ -170,8 +166,9 @@ export class Storm {
     const counts = seen(this.#ledger);
     const { crowd, load: share } = load.phase ?? { crowd: '', load: 0 };
     const failed = chats.size - load.open - (counts['completed'] ?? 0) - (counts['left'] ?? 0);
+    const fault = faults.now === undefined ? '' : `, ${faults.now}`;
     this.#say(
-      `${crowd} ${share}${faults.now === undefined ? '' : `, ${faults.now}`}: ${chats.size} sent, ` +
+      `${crowd} ${share}${fault}: ${chats.size} sent, ` +
         `${runs.size} accepted, ${load.open} open, ${counts['completed'] ?? 0} completed, ` +
         `${counts['left'] ?? 0} left, ${failed} failed, ${this.#violations.length} violations`,
     );
@@ -179,7 +176,7 @@ export class Storm {
 
   #violated(violation: Violation): void {
     this.#violations.push(violation);
-    this.#say(`${violationText(violation)} (seed ${this.#options.seed})`);
+    this.#say(`VIOLATION ${violationText(violation)} (seed ${this.#options.seed})`);
   }
 }
 

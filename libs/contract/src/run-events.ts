@@ -2,8 +2,8 @@
  * Run events: what a worker says about one run. They are ours, not OpenAI's; the HTTP shapes are a
  * pure function of them.
  *
- * A message on `events.<gateway>.<run>.claim` begins an attempt: it carries its `started`, number 1.
- * Those on `….log.<attempt>` carry what follows, numbered on; readers order by (attempt, n), drop
+ * A message on `events.<gateway>.<run>.claim` begins an attempt: it carries its `started`, number
+ * 1. Those on `….log.<attempt>` carry what follows, numbered on; readers order by (attempt, n), drop
  * repeats and fetch gaps from the log. The one message on `….end` carries the last events and, as
  * its very last, the end.
  */

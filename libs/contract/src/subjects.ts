@@ -4,7 +4,7 @@
  * Tokens never hold `.`, `*`, `>` or white space (NATS subject rules), so identities are hashed
  * before they become a token and pool names are checked by {@link isToken}.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 /** Priority class of a request. One class exists until priorities come. */
 export const REQUEST_CLASS = 'normal';
@@ -50,7 +50,8 @@ export function newGatewayToken(): string {
  * A fresh run id: `<gateway>_<22 hex digits>`. Anybody who holds it can name the run's subjects.
  */
 export function newRunId(gateway: string): string {
-  return `${gateway}_${randomBytes(11).toString('hex')}`;
+  // randomUUID draws from a pool; randomBytes would ask the system for every request.
+  return `${gateway}_${randomUUID().replaceAll('-', '').slice(0, 22)}`;
 }
 
 /** The gateway token inside a run id, or undefined when `run` is not a run id. */

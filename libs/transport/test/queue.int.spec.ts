@@ -50,6 +50,21 @@ describe('the request queue', () => {
     await server.close();
   });
 
+  it('takes a place that is free on the server, also when this gateway has not heard of it', async () => {
+    const gateway = await harness.gateway({ maxOutstandingPerUser: 2 });
+    await submit(gateway, 'forgotten');
+    await submit(gateway, 'forgotten');
+    await assert.rejects(submit(gateway, 'forgotten'), isCode('too_many_outstanding'));
+    // As after ends that this gateway missed while it was cut off.
+    await harness.manager.streams.purge('REQUESTS_default');
+    const again = await Promise.allSettled([1, 2, 3].map(() => submit(gateway, 'forgotten')));
+    assert.equal(again.filter(({ status }) => status === 'fulfilled').length, 2);
+    await gateway.client.close();
+    await until(async () => (await harness.count('REQUESTS_default')) === 0, {
+      what: 'empty queue',
+    });
+  });
+
   it('says that the system is full, not that the caller is, when the pool holds all it may', async () => {
     const gateway = await harness.gateway({ maxOutstanding: 3 });
     const users = Array.from({ length: 6 }, (_, index) => submit(gateway, `user-${index}`));

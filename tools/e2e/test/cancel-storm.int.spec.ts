@@ -131,6 +131,7 @@ describe('callers who leave', () => {
           leftAtMs.set(id, client.leave());
         }),
       );
+      relay.mend();
       const back = () => relay.accepted > accepted;
       await until(back, { what: 'the worker to reconnect', timeoutMs: PATIENCE_MS });
       const answers = await Promise.all(staying);

@@ -35,8 +35,8 @@ async function npmStart(...options: readonly string[]): Promise<ManagedProcess> 
   return await run('npm', ['start', '--', ...options], REPOSITORY);
 }
 
-/** What npm prints before the program's own lines, and that one start waits for another. */
-const BEFORE = /^$|^> |^npm (warn|notice)|^Waiting for another command/;
+/** What npm and the bootstrap print before the program's own lines. */
+const BEFORE = /^$|^> |^npm (warn|notice)|^(Installing|Building|Waiting for another command) /;
 
 function ownLines(launcher: ManagedProcess): readonly string[] {
   return launcher.logs().filter((line) => !BEFORE.test(line));

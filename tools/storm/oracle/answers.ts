@@ -14,7 +14,7 @@ export function checkAnswers(ledger: Ledger): Violation[] {
       atMs: result.endedAtMs,
       run: result.run,
       request: plan.id,
-      evidence: `${plan.model}, ${plan.stream ? 'streamed' : 'whole'}: ${difference(plan.text, result.text)}`,
+      evidence: `${plan.model}, stream ${plan.stream}: ${difference(plan.text, result.text)}`,
     });
   }
   return violations;
@@ -25,5 +25,6 @@ function difference(expected: string, found: string): string {
   while (at < found.length && expected[at] === found[at]) at += 1;
   const around = (text: string): string =>
     JSON.stringify(text.slice(Math.max(0, at - 10), at + 20));
-  return `of ${expected.length} characters, from character ${at} on ${around(found)} instead of ${around(expected)}`;
+  const place = `of ${expected.length} characters, from character ${at} on`;
+  return `${place} ${around(found)} instead of ${around(expected)}`;
 }

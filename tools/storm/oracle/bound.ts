@@ -29,7 +29,8 @@ export function checkBound(ledger: Ledger): Bound {
     maxRunning = Math.max(maxRunning, running);
     const slots = slotsAt(ledger, atMs);
     if (change < 0 || running <= slots) continue;
-    const evidence = `${running} calls of the model at once on ${slots} slots: ${those(calls, atMs)}`;
+    const what = `${running} calls of the model at once on ${slots} slots`;
+    const evidence = `${what}: ${those(calls, atMs)}`;
     violations.push({ promise: 'running <= slots', atMs, evidence });
   }
   return { maxRunning, violations };

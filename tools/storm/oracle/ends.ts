@@ -46,12 +46,13 @@ function seenOf({ plan, result, gateway }: Chat, runs: readonly Run[]): Violatio
   if (result === undefined) return undefined;
   const end = runs.at(-1)?.ends[0]?.end;
   const saw = result.outcome;
+  const logged = end === undefined ? 'nothing' : endText(end);
   const wrong = (why: string): Violation => ({
     promise: PROMISE,
     atMs: result.endedAtMs,
     run: runs.at(-1)?.run,
     request: plan.id,
-    evidence: `${why}; by ${gateway}, ${plan.model}; the log says ${end ? endText(end) : 'nothing'}`,
+    evidence: `${why}; by ${gateway}, ${plan.model}; the log says ${logged}`,
   });
   if (runs.length > 1) return wrong(`${runs.length} runs for one request`);
   if (saw.kind === 'hung') return wrong('the client waited in vain');

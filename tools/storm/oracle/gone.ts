@@ -14,12 +14,12 @@ export function checkGone(ledger: Ledger): Violation[] {
       .find(({ endedAtMs }) => (endedAtMs ?? Infinity) > leftAtMs + STOPPED_WITHIN_MS);
     if (late === undefined) continue;
     if (ledger.touchedByFault(leftAtMs, leftAtMs + STOPPED_WITHIN_MS, STOPPED_WITHIN_MS)) continue;
-    const lateMs = (late.endedAtMs ?? Infinity) - leftAtMs;
+    const lateMs = ((late.endedAtMs ?? Infinity) - leftAtMs).toFixed(0);
     violations.push({
       promise: 'client gone',
       atMs: leftAtMs,
       request: plan.id,
-      evidence: `${plan.model}: the model worked on for ${lateMs.toFixed(0)} ms after the client had left`,
+      evidence: `${plan.model}: the model worked on for ${lateMs} ms after it`,
     });
   }
   return violations;

@@ -55,13 +55,14 @@ function overlapOf(pair: Pair, faults: readonly Fault[]): Overlap {
   const owner = workerAt(run, earlier.startedAtMs);
   const excused = faults.some((fault) => excuses(fault, owner, later.startedAtMs, untilMs));
   const ms = untilMs - later.startedAtMs;
+  const laterMs = (later.startedAtMs - earlier.startedAtMs).toFixed(0);
   const claims = run?.claims.map(({ attempt, worker, atMs }) => {
     return `${attempt}:${worker} +${(atMs - earlier.startedAtMs).toFixed(0)} ms`;
   });
   const evidence =
     `two calls at once for ${ms.toFixed(1)} ms; the first began at ` +
-    `${new Date(earlier.startedAtMs).toISOString()} on ${owner ?? 'an unknown worker'}, the second ` +
-    `${(later.startedAtMs - earlier.startedAtMs).toFixed(0)} ms later; claims ${claims?.join(', ') ?? 'unknown'}`;
+    `${new Date(earlier.startedAtMs).toISOString()} on ${owner ?? 'a worker'}, the second ` +
+    `${laterMs} ms later; claims ${claims?.join(', ') ?? 'unknown'}`;
   return { request, run: run?.run, fromMs: later.startedAtMs, ms, excused, evidence };
 }
 

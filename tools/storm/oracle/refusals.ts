@@ -2,7 +2,7 @@
 import type { Chat, Ledger, Run } from '../ledger.ts';
 import type { Violation } from './violation.ts';
 
-/** A run that has just ended may still hold its place: the end is stored before the place is freed. */
+/** A run that has just ended may still hold its place: its end is stored before that is freed. */
 const FREED_LATE_MS = 100;
 
 export interface Refusals {

@@ -12,3 +12,10 @@ export interface Interval {
   readonly fromMs: number;
   readonly untilMs: number;
 }
+
+/** One violation as a line. */
+export function violationText({ promise, atMs, run, request, evidence }: Violation): string {
+  const at = atMs === undefined ? '' : ` ${new Date(atMs).toISOString()}`;
+  const names = [request && `request ${request}`, run && `run ${run}`].filter(Boolean).join(', ');
+  return `(${promise})${at}${names === '' ? '' : ` ${names}`}: ${evidence}`;
+}

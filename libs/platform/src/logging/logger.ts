@@ -52,7 +52,10 @@ export interface LoggerOptions {
   /** The process: `gateway`, `agent-worker`. */
   readonly name: string;
   readonly level: LogLevelName;
-  /** Stdout, written to synchronously, so that the last lines before an exit are not lost. */
+  /**
+   * Default: stdout, written to in the background and flushed at the exit. Written to synchronously
+   * it would stop the whole process for 100 ms whenever the reader's pipe is full.
+   */
   readonly destination?: DestinationStream;
 }
 
@@ -71,7 +74,7 @@ export function createLogger(options: LoggerOptions): Logger {
       serializers: { err: (value) => errorFields(value), error: (value) => errorFields(value) },
       redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
     },
-    options.destination ?? pino.destination({ fd: 1, sync: true }),
+    options.destination ?? pino.destination({ fd: 1, sync: false }),
   );
 }
 

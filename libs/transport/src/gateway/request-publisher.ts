@@ -63,7 +63,7 @@ export class RequestPublisher {
    * @throws StoreError `unknown`: it may have been stored, and must be undone.
    */
   async publish(options: PublishOptions): Promise<Queued> {
-    let rank = this.#lowestNotHeld(options);
+    let rank = this.#lowestNotHeld(options) ?? (await this.#freeRank(options, 0));
     for (let tried = 0; ; tried++) {
       if (rank === undefined) throw this.#tooMany();
       const release = this.#hold(options, rank);
@@ -150,12 +150,15 @@ export class RequestPublisher {
     } catch (error) {
       throw toRefusal(error);
     }
-    for (const rank of this.#held.get(key(pool, user)) ?? []) taken.add(rank);
+    const held = this.#held.get(key(pool, user));
     const free: number[] = [];
+    const doubtful: number[] = [];
     for (let rank = 1; rank <= this.#options.maxOutstandingPerUser; rank++) {
-      if (!taken.has(rank)) free.push(rank);
+      if (!taken.has(rank)) (held?.has(rank) === true ? doubtful : free).push(rank);
     }
-    return free;
+    // Held here but not on the server: on its way there, or the end has not been heard of. Only the
+    // server knows which, so it is asked by trying.
+    return free.length > 0 ? free : doubtful;
   }
 
   #lowestNotHeld({ pool, user }: PublishOptions): number | undefined {
@@ -170,6 +173,7 @@ export class RequestPublisher {
   #hold({ pool, user }: PublishOptions, rank: number): () => void {
     const id = key(pool, user);
     const held = this.#held.get(id) ?? new Set();
+    if (held.has(rank)) return () => undefined; // Its holder releases it.
     this.#held.set(id, held.add(rank));
     let released = false;
     return () => {

@@ -146,6 +146,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#slots.abort();
     const timer = setTimeout(() => this.#closing.abort(), CLOSE_GRACE_MS);
     await this.#slots.drained;
+    await this.#executor?.settled();
     clearTimeout(timer);
     this.#closing.abort();
     this.#removeListener?.();

@@ -23,6 +23,11 @@ import { LaneOrder } from './lane-order.ts';
 const SAFETY_LOOK_MS = 1_000;
 /** Longest wait for the answer to a pull; a healthy server answers in one round trip. */
 const PULL_TIMEOUT_MS = 5_000;
+/**
+ * How long a lane that was found empty counts as empty within one look: a first request that comes
+ * meanwhile waits so much longer at most.
+ */
+const FRESH_MS = 5;
 /** After a pull that failed, or while disconnected. */
 const RETRY_MS = 200;
 
@@ -56,6 +61,8 @@ export class RequestSource implements TaskSource<Delivery> {
   #inbox: { subject: string; subscription: Subscription } | undefined;
   #pull: Pull | undefined;
   #looping = false;
+  /** Whether the last look left a slot waiting. */
+  #idle = false;
   #ready = false;
   #woken = Promise.withResolvers<void>();
 
@@ -126,34 +133,61 @@ export class RequestSource implements TaskSource<Delivery> {
   async #step(): Promise<void> {
     const { link, replicas } = this.#options;
     if (!link.connected || !this.#ready) return this.#sleep(RETRY_MS);
-    if ((await this.#look()) > 0 || this.#waiters.length === 0) return;
-    if (!this.#bell.armed) {
+    // A worker that was idle will most likely be idle again after this look: armed before it, one
+    // look is enough. A busy one does not arm for a slot that is taken again at once.
+    if (this.#idle) this.#bell.arm();
+    let armedBefore = this.#bell.armed;
+    let exhausted = await this.#look();
+    if (this.#waiters.length > 0 && exhausted && !armedBefore) {
       this.#bell.arm();
-      if ((await this.#look()) > 0 || this.#waiters.length === 0) return;
+      armedBefore = true;
+      exhausted = await this.#look();
     }
-    // Not armed here: it rang while the last look was under way.
+    this.#idle = false;
+    if (this.#waiters.length === 0 || !exhausted) return;
+    this.#idle = true;
+    // Not armed here: it rang while the look was under way.
     if (this.#bell.armed) await this.#sleep(SAFETY_LOOK_MS);
-    if (replicas === 1 || this.#bell.armed) return;
+    if (replicas > 1 && !this.#bell.armed) await this.#lookAgainOnReplicas();
+  }
+
+  /** The ring came from the stream's leader; the consumer may learn of the message a little later. */
+  async #lookAgainOnReplicas(): Promise<void> {
     for (const delayMs of [10, 50]) {
-      if ((await this.#look()) > 0) return;
+      const waiting = this.#waiters.length;
+      await this.#look();
+      if (this.#waiters.length < waiting) return;
       await this.#sleep(delayMs);
     }
   }
 
   /**
-   * Asks lane by lane until the slots that wait now are served. Slots that come free meanwhile
-   * begin a look of their own: they must ask lane 1 first. @returns how many requests came.
+   * Asks lane by lane for as many requests as slots wait. A lane is left for the next one only when
+   * it had fewer than were asked for, so slots that come free meanwhile are served in the same order,
+   * for as long as what was learned of the earlier lanes is fresh.
+   * @returns whether every lane was found empty at its turn.
    */
-  async #look(): Promise<number> {
-    const wanted = this.#waiters.filter((waiter) => !waiter.leaving).length;
-    let found = 0;
+  async #look(): Promise<boolean> {
+    const staleAtMs = performance.now() + FRESH_MS;
+    let left = this.#waiting();
     for (const { lane, most } of this.#lanes.next()) {
-      if (found >= wanted) break;
-      found += await this.#pullFrom(lane, Math.min(most, wanted - found));
-      this.#dismissLeaving();
-      if (this.#waiters.length === 0) break;
+      for (let exhausted = false; !exhausted;) {
+        if (performance.now() <= staleAtMs) left = this.#waiting();
+        const wanted = Math.min(most, left, this.#waiting());
+        if (wanted === 0) return false;
+        const found = await this.#pullFrom(lane, wanted);
+        exhausted = found < wanted;
+        left -= found;
+        this.#dismissLeaving();
+        // A starved lane gets one request, and then the order begins with lane 1.
+        if (most === 1) break;
+      }
     }
-    return found;
+    return true;
+  }
+
+  #waiting(): number {
+    return this.#waiters.filter((waiter) => !waiter.leaving).length;
   }
 
   #pullFrom(lane: Lane, batch: number): Promise<number> {

@@ -51,6 +51,7 @@ const CLOCK_SKEW_MS = 5_000;
 
 export class RunExecutor {
   readonly #options: ExecutorOptions;
+  readonly #acknowledging = new Set<Promise<void>>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -85,7 +86,7 @@ export class RunExecutor {
       await this.#claimAndRun(delivery, request, entry);
     } catch (error) {
       if (entry.controller.signal.reason instanceof RunCancelled) {
-        await this.#acknowledge(run, entry);
+        this.#acknowledge(entry);
       } else {
         const reason = toError(error).message;
         this.#options.log.warn({ ...entry.names, reason }, 'request given back');
@@ -103,12 +104,12 @@ export class RunExecutor {
     const { link, log } = this.#options;
     const { run } = request;
     const opened = await entry.log.open(entry.controller.signal);
-    if (opened.kind === 'ended') return this.#acknowledge(run, entry);
+    if (opened.kind === 'ended') return this.#acknowledge(entry);
     if (opened.kind === 'busy') return giveBack(link, entry.reply, BUSY_RETRY_MS);
     entry.claimed = true;
     if (opened.kind === 'lost') {
       log.warn({ ...entry.names, attempt: opened.attempt }, 'run ended: its worker was lost');
-      return this.#end(run, entry, WORKER_LOST);
+      return this.#end(entry, WORKER_LOST);
     }
     const early = this.#endWithoutRunning(delivery, request, opened);
     if (early !== undefined) {
@@ -117,7 +118,7 @@ export class RunExecutor {
       }
       const fields = { ...entry.names, code: early.code, attempt: opened.attempt };
       log.warn(fields, 'run ended without running');
-      return this.#end(run, entry, failed(early));
+      return this.#end(entry, failed(early));
     }
     const context = new RunContext({
       run,
@@ -127,13 +128,13 @@ export class RunExecutor {
     });
     const end = await this.#iterate(request, context, entry);
     const { aborted, reason } = entry.controller.signal;
-    if (aborted && reason instanceof RunCancelled) return this.#acknowledge(run, entry);
+    if (aborted && reason instanceof RunCancelled) return this.#acknowledge(entry);
     if (aborted && reason instanceof LeaseLost) {
       log.warn(entry.names, 'run stopped: its claim ran out');
       return;
     }
-    if (end === undefined) return this.#handBack(run, entry);
-    return this.#end(run, entry, end);
+    if (end === undefined) return this.#handBack(entry);
+    return this.#end(entry, end);
   }
 
   /** Runs the handler to its end. @returns undefined when the worker stopped it. */
@@ -180,17 +181,30 @@ export class RunExecutor {
     return undefined;
   }
 
-  async #end(run: string, entry: RunningRun, end: RunEnd): Promise<void> {
+  async #end(entry: RunningRun, end: RunEnd): Promise<void> {
     const outcome = await entry.log.end(end, this.#options.giveUp);
     if (outcome === 'lost') {
       const fields = { ...entry.names, outcome: end.type };
       this.#options.log.warn(fields, 'somebody else had ended the run');
     }
-    await this.#acknowledge(run, entry);
+    this.#acknowledge(entry);
   }
 
-  /** If it fails the request comes back, meets its own end, and is acknowledged then. */
-  async #acknowledge(run: string, entry: RunningRun): Promise<void> {
+  /** Resolves when no acknowledgement is under way any more. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#acknowledging);
+  }
+
+  /**
+   * The slot does not wait for it: the run has ended. If it fails the request comes back, meets its
+   * own end, and is acknowledged then.
+   */
+  #acknowledge(entry: RunningRun): void {
+    const done = this.#acknowledged(entry).finally(() => this.#acknowledging.delete(done));
+    this.#acknowledging.add(done);
+  }
+
+  async #acknowledged(entry: RunningRun): Promise<void> {
     try {
       await acknowledge(this.#options.link, entry.reply);
     } catch (error) {
@@ -200,11 +214,11 @@ export class RunExecutor {
   }
 
   /** The worker stops: what has shown nothing may run elsewhere, the rest ends here. */
-  async #handBack(run: string, entry: RunningRun): Promise<void> {
+  async #handBack(entry: RunningRun): Promise<void> {
     const { link, log, ring } = this.#options;
     if (entry.log.shown) {
       log.warn(entry.names, 'run ended: its worker had to stop');
-      return this.#end(run, entry, WORKER_LOST);
+      return this.#end(entry, WORKER_LOST);
     }
     await entry.log.handBack();
     giveBack(link, entry.reply, 0);

@@ -3,8 +3,8 @@
  * heartbeats, and the one end.
  *
  * Promises:
- * - L1 `open` stores `started` only if nobody else runs the run and it has no end (one
- *   compare-and-set over both subjects), or after everybody else's claim has expired.
+ * - L1 `open` stores `started` only if nothing was ever said of the run (one compare-and-set over all
+ *   its subjects), or nothing since everybody else's claim has expired or was handed back.
  * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is
  *   not known to be stored is kept (bounded) and sent again.
  * - L3 the end is stored once, and only while this attempt's claim is the last one: it is compared
