@@ -74,9 +74,15 @@ export class TestStack {
 
   /** Waits until nothing runs in the model and nothing is queued. */
   async idle(): Promise<void> {
-    const nothing = async () =>
-      (await this.simulator.counts()).running === 0 && (await this.streams.requests()) === 0;
-    await until(nothing, { what: 'an idle model and an empty queue', timeoutMs: PATIENCE_MS });
+    const nothing = async () => (await this.simulator.counts()).running === 0;
+    await until(nothing, { what: 'an idle model', timeoutMs: PATIENCE_MS });
+    await this.queueEmpty();
+  }
+
+  /** Waits until a pool has no request, queued or running; a run's message goes after its end. */
+  async queueEmpty(pool?: string): Promise<void> {
+    const empty = async () => (await this.streams.requests(pool)) === 0;
+    await until(empty, { what: 'an empty queue', timeoutMs: PATIENCE_MS });
   }
 
   async stop(): Promise<void> {

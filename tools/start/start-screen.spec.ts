@@ -47,7 +47,10 @@ describe('a real endpoint', () => {
   const missing = (env: NodeJS.ProcessEnv) => missingModel(env, modelEndpoint(env));
 
   it('is refused with the fix named while nothing says which of its models to use', () => {
-    assert.match(missing({ OPENAI_API_KEY: KEY }) ?? '', /api\.openai\.com to use: set OPENAI_MODEL/);
+    assert.match(
+      missing({ OPENAI_API_KEY: KEY }) ?? '',
+      /api\.openai\.com to use: set OPENAI_MODEL/,
+    );
     assert.ok(!missing({ OPENAI_API_KEY: KEY })?.includes(KEY));
     assert.equal(missing({ OPENAI_API_KEY: KEY, OPENAI_MODEL: 'gpt-4o-mini' }), undefined);
     assert.equal(missing({ OPENAI_API_KEY: KEY, AGENTS_FILE: 'agents.yaml' }), undefined);

@@ -3,7 +3,8 @@ import { ProcessStartError } from '@switchboard/stack';
 
 import { USAGE, UsageError, readOptions } from './options.ts';
 import { table } from './report.ts';
-import { problems, Storm } from './storm.ts';
+import { Storm } from './storm.ts';
+import { problems } from './verdict.ts';
 
 const INTERRUPTED_EXIT_CODE = 130;
 

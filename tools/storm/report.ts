@@ -14,7 +14,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export interface StormResult {
+export interface StormFigures {
   readonly seed: number;
   readonly seconds: number;
   readonly kills: boolean;
@@ -30,12 +30,19 @@ export interface StormResult {
   readonly overlaps: { readonly excused: number; readonly wrong: number };
   readonly maxRunning: number;
   /** Milliseconds in which a slot was idle while a request waited, away from faults. */
+  readonly idleInAllMs: Spread;
+  /** The same without the moments in which the machine had no time left. */
   readonly idleWhileWaitingMs: Spread;
+  /** Share of all processors' time that was used, by whomever. */
+  readonly machineBusyShare: number;
   readonly longestIdle: readonly IdleInterval[];
   /** Tokens that the model made after the client's socket had closed, away from faults. */
   readonly tokensAfterLeaving: Spread;
   /** Refusals of users below their cap while a process or NATS was away. */
   readonly refusedDuringFaults: number;
+}
+
+export interface StormResult extends StormFigures {
   readonly violations: readonly Violation[];
 }
 
@@ -63,7 +70,7 @@ export function seen(ledger: Ledger): Record<string, number> {
   return countBy(results.map(outcomeOf));
 }
 
-export function overlapCounts(overlaps: readonly Overlap[]): StormResult['overlaps'] {
+export function overlapCounts(overlaps: readonly Overlap[]): StormFigures['overlaps'] {
   const excused = overlaps.filter((overlap) => overlap.excused).length;
   return { excused, wrong: overlaps.length - excused };
 }
@@ -81,6 +88,8 @@ export function table(result: StormResult): string {
     ['overlaps', `${result.overlaps.wrong} wrong, ${result.overlaps.excused} excused`],
     ['most running at once', String(result.maxRunning)],
     ['idle while waiting, ms', spreadText(idle)],
+    ['  with a saturated machine', spreadText(result.idleInAllMs)],
+    ['  machine busy', `${(result.machineBusyShare * 100).toFixed(0)} %`],
     ...result.longestIdle.map((each): [string, string] => ['  the longest', idleText(each)]),
     ['tokens after leaving', spreadText(tokens)],
     ['429 below the cap in faults', String(result.refusedDuringFaults)],

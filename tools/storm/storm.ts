@@ -4,22 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { nowMs } from './clock.ts';
 import { Faults } from './faults.ts';
-import { Fleet, OUTSTANDING_PER_USER_MAX, SLOTS_PER_WORKER, WORKERS } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import { type Chat, Ledger } from './ledger.ts';
 import { Load } from './load.ts';
+import { MachineLoad } from './machine-load.ts';
 import { Model } from './model.ts';
 import { Observer } from './observer.ts';
 import type { StormOptions } from './options.ts';
-import { checkAnswers } from './oracle/answers.ts';
-import { checkBound } from './oracle/bound.ts';
-import { checkEnds, endText } from './oracle/ends.ts';
-import { checkGone } from './oracle/gone.ts';
-import { idleWhileWaiting } from './oracle/idle.ts';
 import { checkLeftovers } from './oracle/leftovers.ts';
-import { checkOverlaps, findOverlaps } from './oracle/overlaps.ts';
-import { checkRefusals } from './oracle/refusals.ts';
 import { type Interval, type Violation, violationText } from './oracle/violation.ts';
-import { countBy, overlapCounts, seen, spread, type StormResult, takeovers } from './report.ts';
+import { seen, type StormResult } from './report.ts';
+import { judge } from './verdict.ts';
 
 const PROGRESS_MS = 10_000;
 /** The simulator keeps 10,000 calls: some minutes of this load. */
@@ -28,10 +23,7 @@ const GATHER_MS = 10_000;
 const WASTE_AFTER_MS = 2_000;
 /** No fault begins so shortly before the end of the load. */
 const LAST_FAULT_MS = 15_000;
-const LONGEST_SHOWN = 3;
 const NOTES_MAX = 20;
-/** Promised while nothing is killed. */
-const IDLE_P99_MAX_MS = 20;
 
 export class Storm {
   readonly #options: StormOptions;
@@ -40,6 +32,7 @@ export class Storm {
   readonly #violations: Violation[] = [];
   readonly #asking = new Set<Promise<void>>();
   readonly #log: WriteStream | undefined;
+  readonly #machine = new MachineLoad();
 
   constructor(options: StormOptions, say: (line: string) => void) {
     this.#options = options;
@@ -86,6 +79,7 @@ export class Storm {
       return this.#judge(within);
     } finally {
       for (const timer of timers) clearInterval(timer);
+      this.#machine.stop();
       await observer.close();
       await fleet.stop();
       this.#log?.end();
@@ -93,44 +87,12 @@ export class Storm {
   }
 
   #judge(within: Interval): StormResult {
-    const { seed, seconds, kills } = this.#options;
-    const ledger = this.#ledger;
-    const bound = checkBound(ledger);
-    const refusals = checkRefusals(ledger, OUTSTANDING_PER_USER_MAX);
-    const found = [checkEnds, checkOverlaps, checkAnswers, checkGone].flatMap((check) =>
-      check(ledger),
-    );
-    for (const each of [...found, ...bound.violations, ...refusals.violations])
-      this.#violated(each);
-    for (const each of refusals.duringFaults.slice(0, NOTES_MAX)) {
-      this.#say(`note: ${violationText(each)}`);
+    const verdict = judge(this.#ledger, this.#options, this.#machine, within);
+    for (const each of verdict.violations) this.#violated(each);
+    for (const each of verdict.excused.slice(0, NOTES_MAX)) {
+      this.#say(`during a fault: ${violationText(each)}`);
     }
-    const idle = idleWhileWaiting(ledger, within, SLOTS_PER_WORKER * WORKERS);
-    const accepted = [...ledger.runs.values()];
-    return {
-      seed,
-      seconds,
-      kills,
-      requests: ledger.chats.size,
-      accepted: accepted.length,
-      ends: countBy(
-        accepted.flatMap(({ ends }) => ends.slice(0, 1).map(({ end }) => endText(end))),
-      ),
-      seen: seen(ledger),
-      faults: countBy(ledger.faults.map(({ kind }) => kind)),
-      takeovers: takeovers(ledger),
-      overlaps: overlapCounts(findOverlaps(ledger)),
-      maxRunning: bound.maxRunning,
-      idleWhileWaitingMs: spread(idle.map(({ ms }) => ms)),
-      longestIdle: idle.toSorted((a, b) => b.ms - a.ms).slice(0, LONGEST_SHOWN),
-      tokensAfterLeaving: spread(
-        ledger.waste
-          .filter(({ leftAtMs }) => !ledger.touchedByFault(leftAtMs, leftAtMs))
-          .map(({ tokens }) => tokens),
-      ),
-      refusedDuringFaults: refusals.duringFaults.length,
-      violations: this.#violations,
-    };
+    return { ...verdict.figures, violations: this.#violations };
   }
 
   /** Gateways name the run of each request in their access log. */
@@ -178,18 +140,6 @@ export class Storm {
     this.#violations.push(violation);
     this.#say(`VIOLATION ${violationText(violation)} (seed ${this.#options.seed})`);
   }
-}
-
-/** Why a storm does not pass; empty when it does. Times count only where nothing is killed. */
-export function problems(result: StormResult): string[] {
-  const found = result.violations.length === 0 ? [] : [`${result.violations.length} violations`];
-  const { p99 } = result.idleWhileWaitingMs;
-  if (p99 > IDLE_P99_MAX_MS) {
-    found.push(
-      `a slot was idle while a request waited for ${p99} ms (p99), not ${IDLE_P99_MAX_MS}`,
-    );
-  }
-  return found;
 }
 
 function parseLine(line: string): { requestId?: string; run?: string; msg?: string } {

@@ -52,6 +52,8 @@ export class CuttableLink {
       return;
     }
     const far = connect(port, '127.0.0.1');
+    near.setNoDelay(true);
+    far.setNoDelay(true);
     for (const [from, to] of [
       [near, far],
       [far, near],

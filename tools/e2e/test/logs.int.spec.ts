@@ -86,6 +86,11 @@ describe('the logs at their most talkative', () => {
     const id = await send('sim/error=500,times=1', 'two-names');
     const { run } = await lastLine(id);
     assert.match(run ?? '', /^[0-9a-f]+_[0-9a-f]+$/);
+    const retried = () =>
+      serviceLines().some(({ msg, ...names }) => {
+        return msg === 'calling the provider again' && names.run === run;
+      });
+    await until(retried, { what: "the worker's lines", timeoutMs: PATIENCE_MS });
     const about = serviceLines().filter((line) => line.requestId === id || line.run === run);
     assert.ok(about.some(({ msg }) => msg === 'the provider failed'));
     for (const line of about) assert.deepEqual([line.requestId, line.run], [id, run]);

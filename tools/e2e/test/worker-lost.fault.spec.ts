@@ -44,14 +44,24 @@ async function kill(worker: Worker): Promise<void> {
   await worker.process.exited;
 }
 
-/** Request id and run stand in every line about a run that was taken over. */
-function assertNamed(requestId: string): void {
-  const lines = stack.printed
+interface Line {
+  readonly requestId?: string;
+  readonly run?: string;
+  readonly msg: string;
+}
+
+function lines(): readonly Line[] {
+  return stack.printed
     .filter(({ process }) => /^(gateway|worker)/.test(process))
-    .map(({ text }) => JSON.parse(text) as { requestId?: string; run?: string; msg: string });
-  const run = lines.find((line) => line.requestId === requestId && line.run !== undefined)?.run;
+    .map(({ text }) => JSON.parse(text) as Line);
+}
+
+/** Request id and run stand in every line about a run that was taken over. */
+async function assertNamed(requestId: string): Promise<void> {
+  const last = () => lines().find((line) => line.requestId === requestId && line.msg === 'request');
+  const { run } = await until(last, { what: "the gateway's line", timeoutMs: TAKEOVER_MS });
   assert.ok(run !== undefined);
-  for (const line of lines.filter((each) => each.run === run)) {
+  for (const line of lines().filter((each) => each.run === run)) {
     assert.equal(line.requestId, requestId, line.msg);
   }
 }
@@ -71,8 +81,8 @@ describe('a worker that is killed', { concurrency: true }, () => {
       const { complete, text, status } = await answer;
       assert.deepEqual([status, complete, text], [200, true, 'Lorem ipsum dolor']);
       assert.equal((await stack.simulator.runsOf(id)).length, 2);
-      assert.equal(await stack.streams.requests(pool), 0);
-      assertNamed(id);
+      await stack.queueEmpty(pool);
+      await assertNamed(id);
     });
   }
 
@@ -88,8 +98,8 @@ describe('a worker that is killed', { concurrency: true }, () => {
     assert.deepEqual([status, error?.code], [200, 'worker_lost']);
     assert.match(text, /^Lorem/);
     assert.equal((await stack.simulator.runsOf(id)).length, 1);
-    assert.equal(await stack.streams.requests('shown'), 0);
-    assertNamed(id);
+    await stack.queueEmpty('shown');
+    await assertNamed(id);
   });
 
   it('three times by the same request has it given up and kept as a dead letter', async () => {
@@ -105,9 +115,9 @@ describe('a worker that is killed', { concurrency: true }, () => {
     assert.deepEqual([status, error?.code], [502, 'too_many_attempts']);
     assert.equal(headers.get('x-should-retry'), 'false');
     assert.equal((await stack.simulator.runsOf(id)).length, ATTEMPTS);
-    assert.equal(await stack.streams.requests('deadly'), 0);
+    await stack.queueEmpty('deadly');
     assert.equal(await stack.streams.messages('DEAD_LETTERS'), 1);
-    assertNamed(id);
+    await assertNamed(id);
   });
 });
 
