@@ -3,8 +3,8 @@ import * as os from 'node:os';
 import type { UsageByName } from './process-usage.ts';
 
 /**
- * Says how busy the rest of the machine was during a measurement: on a machine that others use too, a
- * missed bound may be theirs.
+ * Says how busy the rest of the machine was during a measurement: on a machine that others use too,
+ * a missed bound may be theirs.
  */
 export class MachineLoad {
   readonly #startedAtMs = performance.now();

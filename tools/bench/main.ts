@@ -1,4 +1,6 @@
-/** `npm run bench`: measures Switchboard on this machine and compares the numbers with their bounds. */
+/**
+ * `npm run bench`: measures Switchboard on this machine and compares the numbers with their bounds.
+ */
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Writes agent profiles for the simulator, whose limits leave room for the longest wait and run, and
- * returns the file's path. The file goes when this process ends.
+ * Writes agent profiles for the simulator, whose limits leave room for the longest wait and run,
+ * and returns the file's path. The file goes when this process ends.
  */
 export function writeAgentsFile(longestSeconds: number): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'switchboard-demo-'));

@@ -29,7 +29,7 @@ export function planDemo(options: DemoOptions): Plan {
   if (longest > HALF_MAX_SECONDS) {
     const way = plan.before === undefined ? '' : ', or --no-before';
     throw new UsageError(
-      `That would take ${duration(longest)}, more than the ${duration(HALF_MAX_SECONDS)} allowed: ` +
+      `That would take ${duration(longest)}; at most ${duration(HALF_MAX_SECONDS)} are allowed: ` +
         `choose fewer users, less thinking${way}.`,
     );
   }

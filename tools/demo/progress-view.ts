@@ -26,7 +26,8 @@ export function countsLine(users: readonly UserProgress[], nowSeconds: number): 
   const done = users.filter((user) => user.doneAfterSeconds !== undefined).length;
   const withModel = users.filter(isWithModel).length;
   const waiting = users.length - done - withModel;
-  return `  ${fixed(nowSeconds)}  waiting ${waiting}   with the model ${withModel}   answered ${done}`;
+  const counts = `waiting ${waiting}   with the model ${withModel}   answered ${done}`;
+  return `  ${fixed(nowSeconds)}  ${counts}`;
 }
 
 function isWithModel(user: UserProgress): boolean {

@@ -1,4 +1,6 @@
-/** What the demo asks of the simulator: it alone knows how many chats the model really had at once. */
+/**
+ * What the demo asks of the simulator: it alone knows how many chats the model really had at once.
+ */
 export interface ModelRun {
   /** The `x-request-id` with which the chat was sent. */
   readonly request: string;

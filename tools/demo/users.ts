@@ -20,7 +20,9 @@ export function requestIdOf(user: number): string {
   return `demo-user-${user}`;
 }
 
-/** The people at their keyboards: the official SDK, streaming, each user with a name of their own. */
+/**
+ * The people at their keyboards: the official SDK, streaming, each user with a name of their own.
+ */
 export class Users {
   readonly #client: OpenAI;
 

@@ -3,9 +3,9 @@
  * pure function of them.
  *
  * A message on `events.<gateway>.<run>.claim` begins an attempt: it carries its `started`, number
- * 1. Those on `….log.<attempt>` carry what follows, numbered on; readers order by (attempt, n), drop
- * repeats and fetch gaps from the log. The one message on `….end` carries the last events and, as
- * its very last, the end.
+ * 1. Those on `….log.<attempt>` carry what follows, numbered on; readers order by (attempt, n),
+ * drop repeats and fetch gaps from the log. The one message on `….end` carries the last events and,
+ * as its very last, the end.
  */
 import { z } from 'zod';
 import { ErrorCode } from './errors.ts';

@@ -31,7 +31,8 @@ async function stillServes(): Promise<void> {
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const CHAT_PATH = '/v1/chat/completions';
-const DEEP = `{"model":"assistant","messages":[{"role":"user","content":"x"}],"x":${'['.repeat(40_000)}${']'.repeat(40_000)}}`;
+const NESTED = `${'['.repeat(40_000)}${']'.repeat(40_000)}`;
+const DEEP = `{"model":"assistant","messages":[{"role":"user","content":"x"}],"x":${NESTED}}`;
 
 interface BadCase {
   readonly name: string;

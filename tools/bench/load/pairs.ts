@@ -22,8 +22,8 @@ export interface PairsResult {
 const USERS = 50;
 
 /**
- * One request at a time, to the simulator and through the gateway in turn, so that both see the same
- * machine. Throws when one fails.
+ * One request at a time, to the simulator and through the gateway in turn, so that both see the
+ * same machine. Throws when one fails.
  */
 export async function runPairs(job: PairsJob): Promise<PairsResult> {
   const agent = new Agent({ keepAlive: true });

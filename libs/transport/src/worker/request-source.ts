@@ -151,7 +151,9 @@ export class RequestSource implements TaskSource<Delivery> {
     if (replicas > 1 && !this.#bell.armed) await this.#lookAgainOnReplicas();
   }
 
-  /** The ring came from the stream's leader; the consumer may learn of the message a little later. */
+  /**
+   * The ring came from the stream's leader; the consumer may learn of the message a little later.
+   */
   async #lookAgainOnReplicas(): Promise<void> {
     for (const delayMs of [10, 50]) {
       const waiting = this.#waiters.length;
@@ -163,8 +165,8 @@ export class RequestSource implements TaskSource<Delivery> {
 
   /**
    * Asks lane by lane for as many requests as slots wait. A lane is left for the next one only when
-   * it had fewer than were asked for, so slots that come free meanwhile are served in the same order,
-   * for as long as what was learned of the earlier lanes is fresh.
+   * it had fewer than were asked for, so slots that come free meanwhile are served in the same
+   * order, for as long as what was learned of the earlier lanes is fresh.
    * @returns whether every lane was found empty at its turn.
    */
   async #look(): Promise<boolean> {

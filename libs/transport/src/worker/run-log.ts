@@ -3,14 +3,14 @@
  * heartbeats, and the one end.
  *
  * Promises:
- * - L1 `open` stores `started` only if nothing was ever said of the run (one compare-and-set over all
- *   its subjects), or nothing since everybody else's claim has expired or was handed back.
+ * - L1 `open` stores `started` only if nothing was ever said of the run (one compare-and-set over
+ *   all its subjects), or nothing since everybody else's claim has expired or was handed back.
  * - L2 events are stored in order without a gap before the end is, also over a reconnect: what is
  *   not known to be stored is kept (bounded) and sent again.
  * - L3 the end is stored once, and only while this attempt's claim is the last one: it is compared
  *   against claims and end alone, so no late event of anybody can make it pass.
- * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}), and
- *   nothing that is sent later renews it.
+ * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}),
+ *   and nothing that is sent later renews it.
  */
 import { randomBytes } from 'node:crypto';
 import {
