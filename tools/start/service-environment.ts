@@ -4,7 +4,6 @@ import { pick } from '@switchboard/stack';
 const SHARED = [
   'LOG_LEVEL',
   'AGENTS_FILE',
-  'NATS_REPLICAS',
   'DRAIN_TIMEOUT_MS',
   // Tells the gateway, too, whether the built-in agents are the simulator's.
   'OPENAI_MODEL',
@@ -12,6 +11,7 @@ const SHARED = [
 
 const GATEWAY = [
   'HOST',
+  'NATS_REPLICAS',
   'MAX_OUTSTANDING_PER_USER',
   'MAX_OUTSTANDING',
   'MAX_OUTSTANDING_BYTES',

@@ -12,7 +12,6 @@ import {
 } from '@switchboard/contract';
 
 import type { Ledger } from './ledger.ts';
-import { nowMs } from './clock.ts';
 
 const POOL = 'default';
 /** Claims and ends of all runs; what they say between is one level deeper. */
@@ -121,7 +120,7 @@ export class Observer {
     const run = message.headers?.get('Nats-Msg-Id') ?? '';
     if (run === '') return;
     const known = this.#ledger.run(run);
-    known.storedAtMs = nowMs();
+    known.storedAtMs = epochMs(message.headers?.get('Nats-Time-Stamp') ?? '');
     known.request ??= this.#requestOf.get(run);
     this.#ring.resolve();
     this.#ring = Promise.withResolvers();

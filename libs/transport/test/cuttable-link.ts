@@ -6,6 +6,7 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 export class CuttableLink {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #far = new Set<Socket>();
   #cut = false;
 
   private constructor(server: Server) {
@@ -28,6 +29,16 @@ export class CuttableLink {
   cut(): void {
     this.#cut = true;
     for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** What NATS sends waits, as it does for a reader whose event loop is blocked. */
+  hold(): void {
+    for (const far of this.#far) far.pause();
+  }
+
+  /** What waited comes. */
+  release(): void {
+    for (const far of this.#far) far.resume();
   }
 
   /** What was cut is dead; new connections pass. */
@@ -54,6 +65,8 @@ export class CuttableLink {
     const far = connect(port, '127.0.0.1');
     near.setNoDelay(true);
     far.setNoDelay(true);
+    this.#far.add(far);
+    far.on('close', () => this.#far.delete(far));
     for (const [from, to] of [
       [near, far],
       [far, near],

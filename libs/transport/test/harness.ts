@@ -96,7 +96,6 @@ export class Harness {
       pool: 'default',
       size,
       worker: name,
-      replicas: 1,
       log: silent,
     });
     server.addHandler('agent.run', handler as never);

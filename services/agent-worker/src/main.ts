@@ -56,7 +56,6 @@ async function start(config: WorkerConfig): Promise<void> {
     pool: config.workerPool,
     size: config.poolSize,
     worker: config.workerName,
-    replicas: config.natsReplicas,
     log,
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(

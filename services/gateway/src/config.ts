@@ -20,6 +20,12 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     default: 'info',
   }),
   ...option.NATS_OPTIONS,
+  NATS_REPLICAS: option.integer({
+    doc: 'Replicas of the streams, which gateways make: 1 on one NATS server, 3 on a cluster.',
+    default: 1,
+    min: 1,
+    max: 5,
+  }),
   AGENTS_FILE: option.string({
     doc:
       'YAML file of agent profiles, the same as the workers read. Without it the ' +

@@ -1,11 +1,11 @@
 /**
  * "An idle slot exists while a request waits", as intervals of time.
  *
- * A request waits from the moment the server rings for it (it is stored) to the moment the log has
- * the `started` of a worker, or its end. A slot is busy from a `started` to the end of that run, or
- * to the next `started`. So the interval of one hand-over holds the acknowledgement of the old run,
- * the pull and the claim of the new one. Intervals in which a request waits while fewer slots are
- * busy than there are are measured, except near faults.
+ * A request waits from the moment it is stored in the queue to the moment the log has the `started`
+ * of a worker, or its end. A slot is busy from a `started` to the end of that run. So the interval
+ * of one hand-over holds what is done between storing an end and storing the next claim. All these
+ * times are the server's own. Intervals in which at least one request waits while fewer slots are
+ * busy than there are are measured, each as one number, except within 2 s of a fault's duration.
  */
 import type { Ledger } from '../ledger.ts';
 import type { Interval } from './violation.ts';

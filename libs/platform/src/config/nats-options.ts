@@ -1,5 +1,5 @@
 /** How a service reaches NATS: the same variables in every service. */
-import { integer, secret, string, url } from './options.ts';
+import { secret, string, url } from './options.ts';
 import { defineOptions } from './read-config.ts';
 import type { Config } from './read-config.ts';
 
@@ -13,12 +13,6 @@ export const NATS_OPTIONS = defineOptions({
   NATS_USER: string({ doc: 'User for NATS, with `NATS_PASSWORD`.' }),
   NATS_PASSWORD: secret({ doc: 'Password for NATS.' }),
   NATS_TOKEN: secret({ doc: 'Token for NATS; excludes user and password.' }),
-  NATS_REPLICAS: integer({
-    doc: 'Replicas of the streams: 1 on a single NATS server, 3 on a cluster.',
-    default: 1,
-    min: 1,
-    max: 5,
-  }),
 });
 
 export type NatsConfig = Config<typeof NATS_OPTIONS>;

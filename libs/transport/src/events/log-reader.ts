@@ -32,6 +32,9 @@ export interface RunState extends LoggedMessage {
   readonly lastSeq: number;
 }
 
+/** Where a reading begins: at a sequence of the stream, or at a time, epoch milliseconds. */
+export type LogPosition = { readonly seq: number } | { readonly fromMs: number };
+
 /** Most messages of one {@link readLog} call. */
 const BATCH = 256;
 
@@ -77,9 +80,18 @@ async function readLast(
 }
 
 /** Whether a run has its end. @throws StoreError */
-export async function hasEnd(link: NatsLink, run: string): Promise<boolean> {
+export function hasEnd(link: NatsLink, run: string): Promise<boolean> {
+  return holds(link, runEnd(run));
+}
+
+/** Whether anything that was said of a run is still stored. @throws StoreError */
+export function hasEvents(link: NatsLink, run: string): Promise<boolean> {
+  return holds(link, runEvents(run));
+}
+
+async function holds(link: NatsLink, filter: string): Promise<boolean> {
   try {
-    await api(link, `STREAM.MSG.GET.${EVENTS_STREAM}`, { last_by_subj: runEnd(run) });
+    await api(link, `STREAM.MSG.GET.${EVENTS_STREAM}`, { last_by_subj: filter });
     return true;
   } catch (error) {
     if (error instanceof StoreError && error.failure === 'not_found') return false;
@@ -88,13 +100,13 @@ export async function hasEnd(link: NatsLink, run: string): Promise<boolean> {
 }
 
 /**
- * Up to 256 messages of a run from stream sequence `fromSeq` on, in order.
+ * Up to 256 messages of a run from `from` on, in order.
  * @throws StoreError `away` or `unknown`
  */
 export async function readLog(
   link: NatsLink,
   run: string,
-  fromSeq: number,
+  from: LogPosition,
 ): Promise<readonly LoggedMessage[]> {
   if (!link.connected) throw new StoreError('away', 'not connected');
   const end = runEnd(run);
@@ -102,7 +114,7 @@ export async function readLog(
   try {
     const manager = await jetstreamManager(link.connection, { checkAPI: false, timeout: 5_000 });
     const batch = await manager.direct.getBatch(EVENTS_STREAM, {
-      seq: fromSeq,
+      ...('seq' in from ? { seq: from.seq } : { start_time: new Date(from.fromMs) }),
       batch: BATCH,
       next_by_subj: runEvents(run),
     });

@@ -23,6 +23,7 @@ export interface PublishOptions {
 
 export interface Queued {
   readonly seq: number;
+  readonly subject: string;
   readonly rank: number;
   /** Frees the rank in this gateway's own view; the server frees it when the message goes. */
   release(): void;
@@ -73,7 +74,8 @@ export class RequestPublisher {
           release();
           this.#noteReleased(key(options.pool, options.user));
         };
-        return { seq, rank, release: ended };
+        const subject = requestSubject(options.pool, options.user, rank);
+        return { seq, subject, rank, release: ended };
       } catch (error) {
         release();
         if (!(error instanceof StoreError) || error.failure !== 'subject_full') {

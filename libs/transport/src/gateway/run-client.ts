@@ -25,6 +25,8 @@ import type { TransportLog } from '../link/log.ts';
 import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
 import { StoreError } from '../link/store.ts';
 import { ensureStreams, type StreamBounds } from '../link/topology.ts';
+import { CancelSender } from './cancel-sender.ts';
+import { Limiter } from './limiter.ts';
 import { type CancelReason, Run } from './run.ts';
 import { RequestPublisher } from './request-publisher.ts';
 
@@ -66,12 +68,18 @@ export interface RunHandle {
 
 /** How often queue time-outs and silent runs are looked at. */
 const SWEEP_MS = 500;
+/** Reads of the log at once: after a reconnect every open run has one to make. */
+const READS_AT_ONCE = 16;
 
 export class RunClient {
   readonly #link: NatsLink;
   readonly #options: RunClientOptions;
   readonly #publisher: RequestPublisher;
   readonly #runs = new Map<string, Run>();
+  readonly #limiter = new Limiter(READS_AT_ONCE);
+  readonly #cancels: CancelSender;
+  /** When each pool's stream was made. */
+  readonly #incarnations = new Map<string, string>();
   readonly #closing = new AbortController();
   #subscription: Subscription | undefined;
   #removeListener: (() => void) | undefined;
@@ -82,6 +90,7 @@ export class RunClient {
 
   constructor(link: NatsLink, options: RunClientOptions) {
     this.#link = link;
+    this.#cancels = new CancelSender(link);
     this.#options = options;
     this.#publisher = new RequestPublisher({
       link,
@@ -111,6 +120,7 @@ export class RunClient {
           });
         }
         void this.#ensure(this.#link.epoch);
+        this.#cancels.repeat();
         for (const run of this.#runs.values()) run.reconnected();
       },
       down: () => {
@@ -141,7 +151,10 @@ export class RunClient {
       pool: profile.pool,
       queueTimeoutMs: profile.queue_timeout * 1_000,
       log: this.#options.log,
+      incarnation: () => (this.#ensured ? this.#incarnations.get(profile.pool) : undefined),
+      limiter: this.#limiter,
       onEnd: () => this.#forget(id),
+      onCancelled: () => this.#cancels.publish(id),
     });
     // Registered before anything is sent: the first event may come before the acknowledgement.
     this.#runs.set(id, run);
@@ -196,8 +209,9 @@ export class RunClient {
     try {
       run.push(decodeEvents(message.string()), kind === 'end');
     } catch (error) {
+      // Not its message: a parser quotes what it could not read.
       this.#options.log.error(
-        { ...run.names, reason: toError(error).message },
+        { ...run.names, reason: toError(error).name },
         'unreadable run event',
       );
     }
@@ -252,7 +266,9 @@ export class RunClient {
     let reported = '';
     while (!this.#closing.signal.aborted && this.#link.connected && this.#link.epoch === epoch) {
       try {
-        await ensureStreams(this.#link.connection, this.#options.pools, this.#options);
+        const { pools } = this.#options;
+        const made = await ensureStreams(this.#link.connection, pools, this.#options);
+        for (const [pool, created] of made) this.#incarnations.set(pool, created);
         if (this.#link.epoch === epoch) this.#ensured = true;
         return;
       } catch (error) {

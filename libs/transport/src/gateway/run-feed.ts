@@ -7,7 +7,7 @@
  *   loses its live place and reads the log at its own pace.
  */
 import { type EventMessage, isEnd, type RunEvent } from '@switchboard/contract';
-import type { LoggedMessage } from '../events/log-reader.ts';
+import type { LoggedMessage, LogPosition } from '../events/log-reader.ts';
 
 export const BUFFER_EVENTS_MAX = 2_048;
 /** Live messages kept while the log is being read. */
@@ -15,11 +15,18 @@ const ASIDE_MAX = 512;
 /** Pause before the log is read again when it does not hold yet what was announced live. */
 const REREAD_MS = 50;
 
-export type ReadLog = (fromSeq: number) => Promise<readonly LoggedMessage[]>;
+/**
+ * Reads on from a sequence of the stream, or from a time (epoch milliseconds): a run that was
+ * followed live needs only what is young, and the server finds that much faster.
+ */
+export type ReadLog = (from: LogPosition) => Promise<readonly LoggedMessage[]>;
+
+/** How long before the last live message a reading begins: clocks of two machines differ. */
+const LOOK_BACK_MS = 10_000;
 
 export class RunFeed {
   readonly #readLog: ReadLog;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (incomplete: boolean) => void;
   #buffer: RunEvent[] = [];
   #attempt = 0;
   #next = 1;
@@ -27,12 +34,16 @@ export class RunFeed {
   #behind = false;
   #aside: { message: EventMessage; isEnd: boolean }[] = [];
   #refilling = false;
-  #nextSeq = 1;
+  #position: LogPosition | undefined;
+  #heardAtMs = Date.now();
   #arrived = Promise.withResolvers<void>();
   #closed = false;
 
-  /** `onEnd` is called once, when the end has been taken in (the reader may be behind). */
-  constructor(readLog: ReadLog, onEnd: () => void) {
+  /**
+   * `onEnd` is called once, when the end has been taken in (the reader may be behind); `incomplete`
+   * when the log has a gap, so that the end was made here.
+   */
+  constructor(readLog: ReadLog, onEnd: (incomplete: boolean) => void) {
     this.#readLog = readLog;
     this.#onEnd = onEnd;
   }
@@ -58,7 +69,8 @@ export class RunFeed {
       if (this.#aside.length < ASIDE_MAX) this.#aside.push({ message, isEnd: end });
       return;
     }
-    if (!this.#accept(message, end)) this.#fallBehind({ message, isEnd: end });
+    if (this.#accept(message, end)) this.#heardAtMs = Date.now();
+    else this.#fallBehind({ message, isEnd: end });
   }
 
   /**
@@ -115,7 +127,7 @@ export class RunFeed {
     return true;
   }
 
-  #append(events: readonly RunEvent[], end: boolean): boolean {
+  #append(events: readonly RunEvent[], end: boolean, incomplete = false): boolean {
     const held = this.#buffer.length;
     // An empty buffer takes any message, or a large one would never get in.
     if (!end && held > 0 && held + events.length > BUFFER_EVENTS_MAX) return false;
@@ -125,7 +137,7 @@ export class RunFeed {
     if (end) {
       this.#ended = true;
       this.#aside = [];
-      this.#onEnd();
+      this.#onEnd(incomplete);
     }
     return true;
   }
@@ -144,6 +156,7 @@ export class RunFeed {
       while (this.#behind && !this.#ended && !this.#closed) {
         if (this.#buffer.length > BUFFER_EVENTS_MAX / 2) return; // The reader calls again.
         const read = await this.#readSafely();
+        if (read === 'again') continue;
         if (read === undefined) {
           await pause(REREAD_MS * 10);
           continue;
@@ -160,16 +173,18 @@ export class RunFeed {
 
   #takeLogged(logged: LoggedMessage): boolean {
     if (this.#ended) return true;
-    const { a, n } = logged.message;
-    const next = a === this.#attempt ? this.#next : 1;
-    if (a >= this.#attempt && n > next && a > 0) {
+    if (this.#hasGap(logged)) {
       // Writers store in order, so a gap in the log itself is one that nothing fills any more.
-      this.#append([INCOMPLETE], true);
+      this.#append([INCOMPLETE], true, true);
       return true;
     }
     if (!this.#accept(logged.message, logged.isEnd)) return false;
-    this.#nextSeq = logged.seq + 1;
+    this.#position = { seq: logged.seq + 1 };
     return true;
+  }
+
+  #hasGap({ message: { a, n } }: LoggedMessage): boolean {
+    return a > 0 && a >= this.#attempt && n > (a === this.#attempt ? this.#next : 1);
   }
 
   /** The log holds no more: what came meanwhile follows. @returns false when it still has a gap. */
@@ -186,13 +201,23 @@ export class RunFeed {
     return true;
   }
 
-  async #readSafely(): Promise<readonly LoggedMessage[] | undefined> {
+  /** @returns undefined when NATS did not answer; `again` to begin at the very first message. */
+  async #readSafely(): Promise<readonly LoggedMessage[] | 'again' | undefined> {
+    const position = this.#position ?? { fromMs: this.#heardAtMs - LOOK_BACK_MS };
+    let read: readonly LoggedMessage[];
     try {
-      return await this.#readLog(this.#nextSeq);
+      read = await this.#readLog(position);
     } catch {
       // NATS is away: the link's return calls catchUp, and this loop tries on as well.
       return undefined;
     }
+    const [first] = read;
+    // Nothing may be judged missing that was only not looked for.
+    if (first !== undefined && 'fromMs' in position && this.#hasGap(first)) {
+      this.#position = { seq: 1 };
+      return 'again';
+    }
+    return read;
   }
 }
 

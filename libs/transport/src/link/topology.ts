@@ -11,6 +11,7 @@ import {
   RetentionPolicy,
   StorageType,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -46,16 +47,24 @@ const DEAD_LETTER_MAX_AGE_MS = 7 * 86_400_000;
 const DEAD_LETTER_MAX_BYTES = 64 * 1024 * 1024;
 const DUPLICATE_WINDOW_MS = 120_000;
 
-/** Makes the streams, or brings those there are to these bounds. @throws JetStreamApiError */
+/**
+ * Makes the streams, or brings those there are to these bounds. @returns when each pool's stream was
+ * made, to know it from another of the same name. @throws JetStreamApiError
+ */
 export async function ensureStreams(
   connection: NatsConnection,
   pools: readonly string[],
   bounds: StreamBounds,
-): Promise<void> {
+): Promise<Map<string, string>> {
+  const made = new Map<string, string>();
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });
   await ensureStream(manager, eventsStream(bounds));
   await ensureStream(manager, deadLettersStream(bounds));
-  for (const pool of pools) await ensureStream(manager, poolStream(pool, bounds));
+  for (const pool of pools) {
+    const { created } = await ensureStream(manager, poolStream(pool, bounds));
+    made.set(pool, created);
+  }
+  return made;
 }
 
 /** Makes the lane consumers of a pool. @throws JetStreamApiError when its stream is missing. */
@@ -78,13 +87,13 @@ export async function ensureConsumers(connection: NatsConnection, pool: string):
 async function ensureStream(
   manager: JetStreamManager,
   config: Partial<StreamConfig> & { name: string },
-): Promise<void> {
+): Promise<StreamInfo> {
   try {
-    await manager.streams.add(config);
+    return await manager.streams.add(config);
   } catch (error) {
     // 10058: there is a stream of this name with another configuration.
     if (!(error instanceof JetStreamApiError) || error.code !== 10058) throw error;
-    await manager.streams.update(config.name, config);
+    return await manager.streams.update(config.name, config);
   }
 }
 

@@ -32,8 +32,6 @@ export interface AgentServerOptions {
   readonly size: number;
   /** Shown in run events and logs. */
   readonly worker: string;
-  /** Replicas of the request stream; above 1 a ring may overtake its message. */
-  readonly replicas: number;
   readonly log: TransportLog;
 }
 
@@ -53,13 +51,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   constructor(options: AgentServerOptions) {
     super();
     this.#options = options;
-    const { link, pool, replicas, log } = options;
+    const { link, pool, log } = options;
     this.#cancellations = new Cancellations(link);
     this.#running = new RunningRuns(link);
     this.#source = new RequestSource({
       link,
       pool,
-      replicas,
       log,
       onRefused: (reason) => {
         log.warn({ reason }, 'the queue refused a pull; setting its consumers up again');
@@ -116,7 +113,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       up: () => {
         this.#running.renewAll();
         void this.#ensure(link.epoch);
-        void this.#cancelEndedRuns();
+        void this.#cancelEndedRuns(link.epoch);
       },
       down: () => {
         this.#source.ready = false;
@@ -192,14 +189,17 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   }
 
   /** A cancel that was sent while this worker was away was not heard: the log knows. */
-  async #cancelEndedRuns(): Promise<void> {
+  async #cancelEndedRuns(epoch: number): Promise<void> {
+    const { link } = this.#options;
     for (const [run, { controller, claimed }] of this.#running) {
-      if (!claimed) continue;
-      try {
-        if (await hasEnd(this.#options.link, run)) controller.abort(new RunCancelled());
-      } catch {
-        // Away again: the next reconnect looks once more.
-        return;
+      for (let known = !claimed; !known && link.epoch === epoch && link.connected;) {
+        try {
+          if (await hasEnd(link, run)) controller.abort(new RunCancelled());
+          known = true;
+        } catch {
+          // During an election nobody answers for a while.
+          await abortableSleep(250, this.#closing.signal);
+        }
       }
     }
   }

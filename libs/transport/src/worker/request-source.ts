@@ -21,6 +21,8 @@ import { LaneOrder } from './lane-order.ts';
  * Nobody rings when a dead worker's request comes back, so an idle worker looks again this often.
  */
 const SAFETY_LOOK_MS = 1_000;
+/** When to look again after a ring that led to nothing. */
+const AFTER_RING_MS = [1, 10, 50] as const;
 /** Longest wait for the answer to a pull; a healthy server answers in one round trip. */
 const PULL_TIMEOUT_MS = 5_000;
 /**
@@ -45,8 +47,6 @@ interface Pull {
 export interface RequestSourceOptions {
   readonly link: NatsLink;
   readonly pool: string;
-  /** On replicas a ring may come before the message can be pulled. */
-  readonly replicas: number;
   /** Called when a pull is refused: the consumers may be gone. `ready` is false from then on. */
   readonly onRefused: (reason: string) => void;
   readonly log: TransportLog;
@@ -61,6 +61,8 @@ export class RequestSource implements TaskSource<Delivery> {
   #inbox: { subject: string; subscription: Subscription } | undefined;
   #pull: Pull | undefined;
   #looping = false;
+  /** Whether the bell has rung since the last look began. */
+  #rung = false;
   /** Whether the last look left a slot waiting. */
   #idle = false;
   #ready = false;
@@ -68,7 +70,10 @@ export class RequestSource implements TaskSource<Delivery> {
 
   constructor(options: RequestSourceOptions) {
     this.#options = options;
-    this.#bell = new Doorbell(options.link, options.pool, () => this.#wake());
+    this.#bell = new Doorbell(options.link, options.pool, () => {
+      this.#rung = true;
+      this.#wake();
+    });
     this.#removeListener = options.link.listen({
       up: () => this.#wake(),
       down: () => this.#abandon(),
@@ -127,12 +132,17 @@ export class RequestSource implements TaskSource<Delivery> {
       this.#dismissLeaving();
     }
     this.#bell.leave();
+    // It rang during the look that filled the last slot: what it rang for may still wait.
+    if (this.#rung) this.#bell.ring();
+    this.#rung = false;
     this.#looping = false;
   }
 
   async #step(): Promise<void> {
-    const { link, replicas } = this.#options;
+    const { link } = this.#options;
     if (!link.connected || !this.#ready) return this.#sleep(RETRY_MS);
+    const answering = this.#rung;
+    const waiting = this.#waiters.length;
     // A worker that was idle will most likely be idle again after this look: armed before it, one
     // look is enough. A busy one does not arm for a slot that is taken again at once.
     if (this.#idle) this.#bell.arm();
@@ -143,23 +153,25 @@ export class RequestSource implements TaskSource<Delivery> {
       armedBefore = true;
       exhausted = await this.#look();
     }
-    this.#idle = false;
-    if (this.#waiters.length === 0 || !exhausted) return;
-    this.#idle = true;
+    this.#idle = exhausted && this.#waiters.length > 0;
+    if (!this.#idle) return;
+    if (answering && this.#waiters.length >= waiting) await this.#lookAgain();
     // Not armed here: it rang while the look was under way.
-    if (this.#bell.armed) await this.#sleep(SAFETY_LOOK_MS);
-    if (replicas > 1 && !this.#bell.armed) await this.#lookAgainOnReplicas();
+    else if (this.#bell.armed) await this.#sleep(SAFETY_LOOK_MS);
   }
 
   /**
-   * The ring came from the stream's leader; the consumer may learn of the message a little later.
+   * It rang, and nothing was there. Somebody else may have been faster; or the ring was: the server
+   * rings when a request is stored, and tells its consumers a moment later (on replicas, much later).
    */
-  async #lookAgainOnReplicas(): Promise<void> {
-    for (const delayMs of [10, 50]) {
+  async #lookAgain(): Promise<void> {
+    for (const delayMs of AFTER_RING_MS) {
+      if (this.#rung) return;
+      await this.#sleep(delayMs);
       const waiting = this.#waiters.length;
+      if (waiting === 0) return;
       await this.#look();
       if (this.#waiters.length < waiting) return;
-      await this.#sleep(delayMs);
     }
   }
 
@@ -172,6 +184,7 @@ export class RequestSource implements TaskSource<Delivery> {
   async #look(): Promise<boolean> {
     const staleAtMs = performance.now() + FRESH_MS;
     let left = this.#waiting();
+    this.#rung = false;
     for (const { lane, most } of this.#lanes.next()) {
       for (let exhausted = false; !exhausted;) {
         if (performance.now() <= staleAtMs) left = this.#waiting();

@@ -26,7 +26,7 @@ import {
   SwitchboardError,
   TAKEOVER_MS,
 } from '@switchboard/contract';
-import { readState } from '../events/log-reader.ts';
+import { hasEvents, readState } from '../events/log-reader.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
 import { MESSAGE_CHARS_MAX, MESSAGE_EVENTS_MAX, toParts } from './event-parts.ts';
@@ -56,6 +56,12 @@ interface Unstored {
   /** The connection it went out on; -1 while it never did. */
   epoch: number;
 }
+
+const TOO_LARGE = {
+  type: 'failed',
+  code: 'provider_bad_response',
+  message: 'One part of the answer is larger than can be carried.',
+} as const;
 
 export class RunLog {
   readonly run: string;
@@ -120,6 +126,10 @@ export class RunLog {
       }
       const state = await readState(this.#link, this.run);
       if (state === undefined) {
+        if (await hasEvents(this.#link, this.run)) {
+          // The claim has aged out of the log, but what was said after it has not.
+          return { kind: 'lost', attempt: this.#attempt };
+        }
         expectedLast = 0; // Not stored after all, or the log was emptied: say it again.
         continue;
       }
@@ -176,13 +186,27 @@ export class RunLog {
   async end(end: RunEnd, signal: AbortSignal): Promise<'stored' | 'lost'> {
     this.#closed = true;
     this.#packAllButLast();
-    const data = this.#message([...this.#buffer.splice(0), JSON.stringify(end)]);
+    const data = this.#endMessage(end);
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
       signal.throwIfAborted();
       const outcome = await this.#tryEnd(data);
       if (outcome !== 'again') return outcome;
       await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
+  }
+
+  /** An end that no message can carry (a provider's huge strings) becomes a failure that says so. */
+  #endMessage(end: RunEnd): string {
+    const data = this.#message([...this.#buffer, JSON.stringify(end)]);
+    const fits = data.length < MESSAGE_CHARS_MAX * 2 || this.#carries(data);
+    if (!fits && this.#buffer.length > 0) this.#pack(this.#buffer);
+    const carried = fits ? [...this.#buffer, JSON.stringify(end)] : [JSON.stringify(TOO_LARGE)];
+    this.#buffer.length = 0;
+    return this.#message(carried);
+  }
+
+  #carries(data: string): boolean {
+    return Buffer.byteLength(data) <= this.#link.maxPayload - ENVELOPE_BYTES;
   }
 
   /** Gives an unfinished run back so that another worker may take it at once. @throws StoreError */
@@ -241,12 +265,8 @@ export class RunLog {
 
   #add(event: RunEvent): void {
     for (const json of toParts(event)) {
-      const bytesMax = this.#link.maxPayload - ENVELOPE_BYTES;
-      if (json.length > MESSAGE_CHARS_MAX && Buffer.byteLength(json) > bytesMax) {
-        throw new SwitchboardError(
-          'provider_bad_response',
-          'One part of the answer is larger than can be carried.',
-        );
+      if (json.length > MESSAGE_CHARS_MAX && !this.#carries(json)) {
+        throw new SwitchboardError(TOO_LARGE.code, TOO_LARGE.message);
       }
       this.#buffer.push(json);
     }
