@@ -205,8 +205,8 @@ export class Run {
   }
 
   /**
-   * Whether the stream is the one that took the request: in another the sequence would name somebody
-   * else's. Undefined while the streams have not been looked at since a reconnect.
+   * Whether the stream is the one that took the request: in another the sequence would name
+   * somebody else's. Undefined while the streams have not been looked at since a reconnect.
    */
   #isSameStream(): boolean | undefined {
     const now = this.#options.incarnation();

@@ -48,8 +48,8 @@ const DEAD_LETTER_MAX_BYTES = 64 * 1024 * 1024;
 const DUPLICATE_WINDOW_MS = 120_000;
 
 /**
- * Makes the streams, or brings those there are to these bounds. @returns when each pool's stream was
- * made, to know it from another of the same name. @throws JetStreamApiError
+ * Makes the streams, or brings those there are to these bounds. @returns when each pool's stream
+ * was made, to know it from another of the same name. @throws JetStreamApiError
  */
 export async function ensureStreams(
   connection: NatsConnection,

@@ -162,7 +162,8 @@ export class RequestSource implements TaskSource<Delivery> {
 
   /**
    * It rang, and nothing was there. Somebody else may have been faster; or the ring was: the server
-   * rings when a request is stored, and tells its consumers a moment later (on replicas, much later).
+   * rings when a request is stored, and tells its consumers a moment later (on replicas, much
+   * later).
    */
   async #lookAgain(): Promise<void> {
     for (const delayMs of AFTER_RING_MS) {

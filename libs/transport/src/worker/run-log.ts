@@ -195,7 +195,9 @@ export class RunLog {
     }
   }
 
-  /** An end that no message can carry (a provider's huge strings) becomes a failure that says so. */
+  /**
+   * An end that no message can carry (a provider's huge strings) becomes a failure that says so.
+   */
   #endMessage(end: RunEnd): string {
     const data = this.#message([...this.#buffer, JSON.stringify(end)]);
     const fits = data.length < MESSAGE_CHARS_MAX * 2 || this.#carries(data);
