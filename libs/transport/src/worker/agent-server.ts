@@ -100,6 +100,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#executor = new RunExecutor({
       link,
       pool,
+      slots: this.#options.size,
       worker,
       handler: handler as unknown as AgentHandler,
       running: this.#running,

@@ -21,6 +21,8 @@ import { LaneOrder } from './lane-order.ts';
  * Nobody rings when a dead worker's request comes back, so an idle worker looks again this often.
  */
 const SAFETY_LOOK_MS = 1_000;
+/** How long a busy worker leaves out a lane that it found empty: slots come free in bunches. */
+const LEFT_OUT_MS = 2;
 /** When to look again after a ring that led to nothing. */
 const AFTER_RING_MS = [1, 10, 50] as const;
 /** Longest wait for the answer to a pull; a healthy server answers in one round trip. */
@@ -61,6 +63,8 @@ export class RequestSource implements TaskSource<Delivery> {
   #inbox: { subject: string; subscription: Subscription } | undefined;
   #pull: Pull | undefined;
   #looping = false;
+  /** When each lane was last found empty. */
+  readonly #emptyAtMs = new Map<Lane, number>();
   /** Whether the bell has rung since the last look began. */
   #rung = false;
   /** Whether the last look left a slot waiting. */
@@ -145,13 +149,12 @@ export class RequestSource implements TaskSource<Delivery> {
     const waiting = this.#waiters.length;
     // A worker that was idle will most likely be idle again after this look: armed before it, one
     // look is enough. A busy one does not arm for a slot that is taken again at once.
-    if (this.#idle) this.#bell.arm();
-    let armedBefore = this.#bell.armed;
-    let exhausted = await this.#look();
-    if (this.#waiters.length > 0 && exhausted && !armedBefore) {
+    const armed = this.#idle;
+    if (armed) this.#bell.arm();
+    let exhausted = await this.#look(armed);
+    if (this.#waiters.length > 0 && exhausted && !armed) {
       this.#bell.arm();
-      armedBefore = true;
-      exhausted = await this.#look();
+      exhausted = await this.#look(true);
     }
     this.#idle = exhausted && this.#waiters.length > 0;
     if (!this.#idle) return;
@@ -171,7 +174,7 @@ export class RequestSource implements TaskSource<Delivery> {
       await this.#sleep(delayMs);
       const waiting = this.#waiters.length;
       if (waiting === 0) return;
-      await this.#look();
+      await this.#look(true);
       if (this.#waiters.length < waiting) return;
     }
   }
@@ -180,19 +183,23 @@ export class RequestSource implements TaskSource<Delivery> {
    * Asks lane by lane for as many requests as slots wait. A lane is left for the next one only when
    * it had fewer than were asked for, so slots that come free meanwhile are served in the same
    * order, for as long as what was learned of the earlier lanes is fresh.
-   * @returns whether every lane was found empty at its turn.
+   * Unless the look is `full`, a lane that was empty a moment ago is left out.
+   * @returns whether every lane that was asked was found empty at its turn.
    */
-  async #look(): Promise<boolean> {
+  async #look(full: boolean): Promise<boolean> {
     const staleAtMs = performance.now() + FRESH_MS;
     let left = this.#waiting();
     this.#rung = false;
     for (const { lane, most } of this.#lanes.next()) {
+      const emptyForMs = performance.now() - (this.#emptyAtMs.get(lane) ?? -Infinity);
+      if (!full && emptyForMs < LEFT_OUT_MS) continue;
       for (let exhausted = false; !exhausted;) {
         if (performance.now() <= staleAtMs) left = this.#waiting();
         const wanted = Math.min(most, left, this.#waiting());
         if (wanted === 0) return false;
         const found = await this.#pullFrom(lane, wanted);
         exhausted = found < wanted;
+        if (exhausted) this.#emptyAtMs.set(lane, performance.now());
         left -= found;
         this.#dismissLeaving();
         // A starved lane gets one request, and then the order begins with lane 1.

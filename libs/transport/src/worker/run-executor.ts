@@ -31,6 +31,8 @@ export type AgentHandler = (
 export interface ExecutorOptions {
   readonly link: NatsLink;
   readonly pool: string;
+  /** Slots of the worker. */
+  readonly slots: number;
   readonly worker: string;
   readonly handler: AgentHandler;
   readonly running: RunningRuns;
@@ -51,13 +53,18 @@ const CLOCK_SKEW_MS = 5_000;
 
 export class RunExecutor {
   readonly #options: ExecutorOptions;
-  readonly #acknowledging = new Set<Promise<void>>();
+  /** Runs whose slot may be free already, and acknowledgements: nothing that uses the model. */
+  readonly #underWay = new Set<Promise<void>>();
+  #ending = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
   }
 
-  /** Never rejects for anything a request, a handler or NATS can do. */
+  /**
+   * Resolves when the slot is free: the handler is done, the end may still be on its way to the
+   * stream. Never rejects for anything a request, a handler or NATS can do.
+   */
   async execute(delivery: Delivery, stop: AbortSignal): Promise<void> {
     const { link, running, cancellations } = this.#options;
     const request = parseRequest(delivery.data);
@@ -82,8 +89,32 @@ export class RunExecutor {
     const onStop = (): void => entry.controller.abort(new WorkerStopping());
     stop.addEventListener('abort', onStop, { once: true });
     if (stop.aborted) onStop();
+    const slot = Promise.withResolvers<void>();
+    const whole = this.#toTheEnd(delivery, request, entry, slot.resolve).finally(() => {
+      entry.log.close();
+      stop.removeEventListener('abort', onStop);
+      forget();
+      running.delete(run);
+      slot.resolve();
+    });
+    this.#track(whole);
+    await slot.promise;
+  }
+
+  async #toTheEnd(
+    delivery: Delivery,
+    request: RunRequest,
+    entry: RunningRun,
+    freeSlot: () => void,
+  ): Promise<void> {
+    const { link } = this.#options;
     try {
-      await this.#claimAndRun(delivery, request, entry);
+      const end = await this.#claimAndRun(delivery, request, entry);
+      if (end === undefined) return;
+      // The next request is fetched while this end is stored: one end a slot, so that what waits
+      // for a stream that takes nothing stays bounded.
+      if (this.#ending < this.#options.slots) freeSlot();
+      await this.#end(entry, end);
     } catch (error) {
       if (entry.controller.signal.reason instanceof RunCancelled) {
         this.#acknowledge(entry);
@@ -92,24 +123,30 @@ export class RunExecutor {
         this.#options.log.warn({ ...entry.names, reason }, 'request given back');
         giveBack(link, entry.reply, AWAY_RETRY_MS);
       }
-    } finally {
-      entry.log.close();
-      stop.removeEventListener('abort', onStop);
-      forget();
-      running.delete(run);
     }
   }
 
-  async #claimAndRun(delivery: Delivery, request: RunRequest, entry: RunningRun): Promise<void> {
+  /** @returns the end to be stored, or undefined when there is nothing more to do. */
+  async #claimAndRun(
+    delivery: Delivery,
+    request: RunRequest,
+    entry: RunningRun,
+  ): Promise<RunEnd | undefined> {
     const { link, log } = this.#options;
     const { run } = request;
     const opened = await entry.log.open(entry.controller.signal);
-    if (opened.kind === 'ended') return this.#acknowledge(entry);
-    if (opened.kind === 'busy') return giveBack(link, entry.reply, BUSY_RETRY_MS);
+    if (opened.kind === 'ended') {
+      this.#acknowledge(entry);
+      return undefined;
+    }
+    if (opened.kind === 'busy') {
+      giveBack(link, entry.reply, BUSY_RETRY_MS);
+      return undefined;
+    }
     entry.claimed = true;
     if (opened.kind === 'lost') {
       log.warn({ ...entry.names, attempt: opened.attempt }, 'run ended: its worker was lost');
-      return this.#end(entry, WORKER_LOST);
+      return WORKER_LOST;
     }
     const early = this.#endWithoutRunning(delivery, request, opened);
     if (early !== undefined) {
@@ -118,7 +155,7 @@ export class RunExecutor {
       }
       const fields = { ...entry.names, code: early.code, attempt: opened.attempt };
       log.warn(fields, 'run ended without running');
-      return this.#end(entry, failed(early));
+      return failed(early);
     }
     const context = new RunContext({
       run,
@@ -128,13 +165,15 @@ export class RunExecutor {
     });
     const end = await this.#iterate(request, context, entry);
     const { aborted, reason } = entry.controller.signal;
-    if (aborted && reason instanceof RunCancelled) return this.#acknowledge(entry);
+    if (aborted && reason instanceof RunCancelled) {
+      this.#acknowledge(entry);
+      return undefined;
+    }
     if (aborted && reason instanceof LeaseLost) {
       log.warn(entry.names, 'run stopped: its claim ran out');
-      return;
+      return undefined;
     }
-    if (end === undefined) return this.#handBack(entry);
-    return this.#end(entry, end);
+    return end ?? this.#handBack(entry);
   }
 
   /** Runs the handler to its end. @returns undefined when the worker stopped it. */
@@ -182,7 +221,13 @@ export class RunExecutor {
   }
 
   async #end(entry: RunningRun, end: RunEnd): Promise<void> {
-    const outcome = await entry.log.end(end, this.#options.giveUp);
+    this.#ending += 1;
+    let outcome: 'stored' | 'lost';
+    try {
+      outcome = await entry.log.end(end, this.#options.giveUp);
+    } finally {
+      this.#ending -= 1;
+    }
     if (outcome === 'lost') {
       const fields = { ...entry.names, outcome: end.type };
       this.#options.log.warn(fields, 'somebody else had ended the run');
@@ -190,9 +235,14 @@ export class RunExecutor {
     this.#acknowledge(entry);
   }
 
-  /** Resolves when no acknowledgement is under way any more. Never rejects. */
+  /** Resolves when no end and no acknowledgement is under way any more. Never rejects. */
   async settled(): Promise<void> {
-    await Promise.all(this.#acknowledging);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  #track(promise: Promise<void>): void {
+    const tracked = promise.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
   }
 
   /**
@@ -200,8 +250,7 @@ export class RunExecutor {
    * own end, and is acknowledged then.
    */
   #acknowledge(entry: RunningRun): void {
-    const done = this.#acknowledged(entry).finally(() => this.#acknowledging.delete(done));
-    this.#acknowledging.add(done);
+    this.#track(this.#acknowledged(entry));
   }
 
   async #acknowledged(entry: RunningRun): Promise<void> {
@@ -213,17 +262,21 @@ export class RunExecutor {
     }
   }
 
-  /** The worker stops: what has shown nothing may run elsewhere, the rest ends here. */
-  async #handBack(entry: RunningRun): Promise<void> {
+  /**
+   * The worker stops: what has shown nothing may run elsewhere, the rest ends here.
+   * @returns that end.
+   */
+  async #handBack(entry: RunningRun): Promise<RunEnd | undefined> {
     const { link, log, ring } = this.#options;
     if (entry.log.shown) {
       log.warn(entry.names, 'run ended: its worker had to stop');
-      return this.#end(entry, WORKER_LOST);
+      return WORKER_LOST;
     }
     await entry.log.handBack();
     giveBack(link, entry.reply, 0);
     ring();
     log.info(entry.names, 'run handed back');
+    return undefined;
   }
 
   async #discardUnreadable(delivery: Delivery): Promise<void> {
