@@ -53,7 +53,7 @@ const CLOCK_SKEW_MS = 5_000;
 
 export class RunExecutor {
   readonly #options: ExecutorOptions;
-  /** Runs whose slot may be free already, and acknowledgements: nothing that uses the model. */
+  /** Runs whose end is being stored, when their slot may be free already. */
   readonly #underWay = new Set<Promise<void>>();
   #ending = 0;
 
@@ -117,7 +117,7 @@ export class RunExecutor {
       await this.#end(entry, end);
     } catch (error) {
       if (entry.controller.signal.reason instanceof RunCancelled) {
-        this.#acknowledge(entry);
+        acknowledge(link, entry.reply);
       } else {
         const reason = toError(error).message;
         this.#options.log.warn({ ...entry.names, reason }, 'request given back');
@@ -136,7 +136,7 @@ export class RunExecutor {
     const { run } = request;
     const opened = await entry.log.open(entry.controller.signal);
     if (opened.kind === 'ended') {
-      this.#acknowledge(entry);
+      acknowledge(link, entry.reply);
       return undefined;
     }
     if (opened.kind === 'busy') {
@@ -166,7 +166,7 @@ export class RunExecutor {
     const end = await this.#iterate(request, context, entry);
     const { aborted, reason } = entry.controller.signal;
     if (aborted && reason instanceof RunCancelled) {
-      this.#acknowledge(entry);
+      acknowledge(link, entry.reply);
       return undefined;
     }
     if (aborted && reason instanceof LeaseLost) {
@@ -232,10 +232,10 @@ export class RunExecutor {
       const fields = { ...entry.names, outcome: end.type };
       this.#options.log.warn(fields, 'somebody else had ended the run');
     }
-    this.#acknowledge(entry);
+    acknowledge(this.#options.link, entry.reply);
   }
 
-  /** Resolves when no end and no acknowledgement is under way any more. Never rejects. */
+  /** Resolves when no end is under way any more. Never rejects. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
@@ -243,23 +243,6 @@ export class RunExecutor {
   #track(promise: Promise<void>): void {
     const tracked = promise.finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
-  }
-
-  /**
-   * The slot does not wait for it: the run has ended. If it fails the request comes back, meets its
-   * own end, and is acknowledged then.
-   */
-  #acknowledge(entry: RunningRun): void {
-    this.#track(this.#acknowledged(entry));
-  }
-
-  async #acknowledged(entry: RunningRun): Promise<void> {
-    try {
-      await acknowledge(this.#options.link, entry.reply);
-    } catch (error) {
-      const reason = toError(error).message;
-      this.#options.log.debug({ ...entry.names, reason }, 'acknowledgement not confirmed');
-    }
   }
 
   /**
@@ -284,7 +267,7 @@ export class RunExecutor {
     log.error({ subject: delivery.subject }, 'a request could not be read; kept as a dead letter');
     try {
       await keepDeadLetter(link, pool, delivery, 'unreadable');
-      await acknowledge(link, delivery.reply);
+      acknowledge(link, delivery.reply);
     } catch (error) {
       log.warn({ reason: toError(error).message }, 'dead letter not kept; trying again');
       giveBack(link, delivery.reply, AWAY_RETRY_MS);
