@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { chat } from './chat.ts';
+import { chat, get } from './chat.ts';
 
 /** Users who all send all of their requests at one moment. */
 export interface BurstGroup {
@@ -26,9 +26,15 @@ export interface BurstResult {
   readonly totalMs: number;
 }
 
-/** Sends bursts and waits for all answers. Throws when one fails. */
+/**
+ * Sends bursts over connections that are open already, and waits for all answers. Throws when one
+ * fails. Opening hundreds of connections takes this one process as long as several hand-offs, which
+ * real users, each on a machine of their own, do not wait for.
+ */
 export async function runBurst(job: BurstJob): Promise<BurstResult> {
-  const agent = new Agent({ keepAlive: true });
+  const connections = job.groups.reduce((sum, each) => sum + each.users * each.requestsEach, 0);
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: connections });
+  await openConnections(agent, job.baseUrls, connections);
   let sent = 0;
   const startedAtMs = performance.now();
   const one = async (user: string): Promise<number> => {
@@ -48,4 +54,17 @@ export async function runBurst(job: BurstJob): Promise<BurstResult> {
   const totalMs = performance.now() - startedAtMs;
   agent.destroy();
   return { latencyMs, totalMs };
+}
+
+/** As many to each as would be needed if all requests waited at once. */
+async function openConnections(
+  agent: Agent,
+  baseUrls: readonly string[],
+  count: number,
+): Promise<void> {
+  const each = Math.ceil(count / baseUrls.length);
+  const opened = baseUrls.flatMap((baseUrl) =>
+    Array.from({ length: each }, async () => await get(agent, `${baseUrl}/models`)),
+  );
+  await Promise.all(opened);
 }

@@ -72,6 +72,14 @@ function send(agent: Agent, call: ChatCall, body: string): Promise<IncomingMessa
   return promise;
 }
 
+/** Reads `url` over a keep-alive connection of `agent`. Rejects when there is no answer. */
+export async function get(agent: Agent, url: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const sending = httpRequest(url, { agent, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  sending.on('response', resolve).on('error', reject).end();
+  await readWhole(await promise);
+}
+
 interface Read {
   readonly firstTokenAtMs: number;
   readonly text: string;

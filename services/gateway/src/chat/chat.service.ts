@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { SwitchboardError, findProfile } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -92,6 +93,7 @@ export class ChatService {
     }
     const parsed = parseChat(request.body);
     const { profile, rest } = this.#find(parsed.model);
+    await this.#stillThere(exchange, request.raw);
     const run = await this.#options.runs.submit(
       {
         requestId: exchange.record.requestId,
@@ -115,6 +117,17 @@ export class ChatService {
     } finally {
       answer.dispose();
     }
+  }
+
+  /**
+   * Lets the event loop read what the system holds: when many callers come and leave at once, the
+   * ones that have left already cost neither a place in the queue nor a slot. The request and the
+   * end of its connection are read in two turns of the loop.
+   */
+  async #stillThere(exchange: ChatExchange, { socket }: IncomingMessage): Promise<void> {
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    if (socket.readableEnded) exchange.stop('client_gone');
+    exchange.signal.throwIfAborted();
   }
 
   #find(model: string): { profile: AgentProfile; rest?: string } {
