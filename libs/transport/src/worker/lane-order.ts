@@ -7,12 +7,6 @@
  */
 import { type Lane, LANES } from '@switchboard/contract';
 
-export interface LaneAsk {
-  readonly lane: Lane;
-  /** Most requests to take from it in this look. */
-  readonly most: number;
-}
-
 const RELIEF_EVERY_LOOKS = 8;
 const STARVED_AFTER_MS = 3_000;
 
@@ -27,17 +21,15 @@ export class LaneOrder {
     for (const lane of LANES) this.#reachedAtMs.set(lane, now());
   }
 
-  /** The lanes of one look. Taking an item means that this lane is asked now. */
-  *next(): Generator<LaneAsk> {
+  /** The starved lane that one look begins with, if it is such a look: one request of it. */
+  relief(): Lane | undefined {
     this.#looks += 1;
-    if (this.#looks % RELIEF_EVERY_LOOKS === 0) {
-      const starved = this.#starvedLane();
-      if (starved !== undefined) yield { lane: starved, most: 1 };
-    }
-    for (const lane of LANES) {
-      this.#reachedAtMs.set(lane, this.#now());
-      yield { lane, most: Number.MAX_SAFE_INTEGER };
-    }
+    return this.#looks % RELIEF_EVERY_LOOKS === 0 ? this.#starvedLane() : undefined;
+  }
+
+  /** A look came to this lane in its turn. */
+  reached(lane: Lane): void {
+    this.#reachedAtMs.set(lane, this.#now());
   }
 
   /** Lanes 2, 3 and 4 take turns. */

@@ -2,48 +2,39 @@
  * Where the slots of one worker get their requests: one look for all idle slots, lane by lane, and
  * one doorbell for all of them.
  *
- * - S1 a pull asks for no more messages than there are idle slots: nothing is ever prefetched.
+ * - S1 nothing is prefetched: a pull asks for no more messages than there are idle slots, and what
+ *   a lane gives although a lane before it filled the slots goes back within one round trip.
  * - S2 while a slot is idle, either a look is going on, or the doorbell is armed and a look after
  *   arming it found nothing.
  * - S3 a message that comes when no slot waits any more is given back, and somebody is woken.
  */
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
-import { createInbox } from '@nats-io/transport-node';
-import { type Lane, laneConsumer, requestsStream, toError } from '@switchboard/contract';
+import { type Lane, LANES, toError } from '@switchboard/contract';
 import type { TaskSource } from '@switchboard/pool';
 import { type NatsLink } from '../link/nats-link.ts';
 import type { TransportLog } from '../link/log.ts';
 import { type Delivery, giveBack } from './delivery.ts';
 import { Doorbell } from './doorbell.ts';
 import { LaneOrder } from './lane-order.ts';
+import { LanePulls } from './lane-pulls.ts';
 
 /**
  * Nobody rings when a dead worker's request comes back, so an idle worker looks again this often.
  */
 const SAFETY_LOOK_MS = 1_000;
-/** How long a busy worker leaves out a lane that it found empty: slots come free in bunches. */
-const LEFT_OUT_MS = 2;
 /** When to look again after a ring that led to nothing. */
 const AFTER_RING_MS = [1, 10, 50] as const;
-/** Longest wait for the answer to a pull; a healthy server answers in one round trip. */
-const PULL_TIMEOUT_MS = 5_000;
 /**
- * How long a lane that was found empty counts as empty within one look: a first request that comes
- * meanwhile waits so much longer at most.
+ * Up to so many idle slots, lanes that were empty the last time are asked together with the next
+ * one: most often they still are, and one round trip does for four. With more slots than that too
+ * much would have to go back when they are not.
  */
-const FRESH_MS = 5;
+const TOGETHER_MAX = 2;
 /** After a pull that failed, or while disconnected. */
 const RETRY_MS = 200;
 
 interface Waiter {
   resolve(delivery: Delivery | undefined): void;
   leaving: boolean;
-}
-
-interface Pull {
-  readonly batch: number;
-  received: number;
-  finish(error?: Error): void;
 }
 
 export interface RequestSourceOptions {
@@ -60,11 +51,10 @@ export class RequestSource implements TaskSource<Delivery> {
   readonly #lanes = new LaneOrder();
   readonly #waiters: Waiter[] = [];
   readonly #removeListener: () => void;
-  #inbox: { subject: string; subscription: Subscription } | undefined;
-  #pull: Pull | undefined;
+  readonly #pulls: LanePulls;
   #looping = false;
-  /** When each lane was last found empty. */
-  readonly #emptyAtMs = new Map<Lane, number>();
+  /** Lanes that were found empty the last time they were asked. */
+  readonly #empty = new Set<Lane>();
   /** Whether the bell has rung since the last look began. */
   #rung = false;
   /** Whether the last look left a slot waiting. */
@@ -77,6 +67,14 @@ export class RequestSource implements TaskSource<Delivery> {
     this.#bell = new Doorbell(options.link, options.pool, () => {
       this.#rung = true;
       this.#wake();
+    });
+    this.#pulls = new LanePulls({
+      ...options,
+      onRefused: (reason) => {
+        this.#ready = false;
+        options.onRefused(reason);
+      },
+      onStray: (delivery) => this.#hand(delivery),
     });
     this.#removeListener = options.link.listen({
       up: () => this.#wake(),
@@ -103,7 +101,7 @@ export class RequestSource implements TaskSource<Delivery> {
       const leave = (): void => {
         waiter.leaving = true;
         // A pull that is under way may still bring something for this slot.
-        if (this.#pull === undefined) this.#dismissLeaving();
+        if (this.#pulls.quiet) this.#dismissLeaving();
         this.#wake();
       };
       stop.addEventListener('abort', leave);
@@ -151,10 +149,10 @@ export class RequestSource implements TaskSource<Delivery> {
     // look is enough. A busy one does not arm for a slot that is taken again at once.
     const armed = this.#idle;
     if (armed) this.#bell.arm();
-    let exhausted = await this.#look(armed);
+    let exhausted = await this.#look();
     if (this.#waiters.length > 0 && exhausted && !armed) {
       this.#bell.arm();
-      exhausted = await this.#look(true);
+      exhausted = await this.#look();
     }
     this.#idle = exhausted && this.#waiters.length > 0;
     if (!this.#idle) return;
@@ -172,111 +170,88 @@ export class RequestSource implements TaskSource<Delivery> {
     for (const delayMs of AFTER_RING_MS) {
       if (this.#rung) return;
       await this.#sleep(delayMs);
+      // The bell is armed for one ring: the next step arms it again.
+      if (this.#rung) return;
       const waiting = this.#waiters.length;
       if (waiting === 0) return;
-      await this.#look(true);
+      await this.#look();
       if (this.#waiters.length < waiting) return;
     }
   }
 
   /**
-   * Asks lane by lane for as many requests as slots wait. A lane is left for the next one only when
-   * it had fewer than were asked for, so slots that come free meanwhile are served in the same
-   * order, for as long as what was learned of the earlier lanes is fresh.
-   * Unless the look is `full`, a lane that was empty a moment ago is left out.
-   * @returns whether every lane that was asked was found empty at its turn.
+   * Asks the lanes for as many requests as slots wait, in order; slots that come free meanwhile are
+   * served in the same look. @returns whether every lane was found empty at its turn.
    */
-  async #look(full: boolean): Promise<boolean> {
-    const staleAtMs = performance.now() + FRESH_MS;
-    let left = this.#waiting();
+  async #look(): Promise<boolean> {
     this.#rung = false;
-    for (const { lane, most } of this.#lanes.next()) {
-      const emptyForMs = performance.now() - (this.#emptyAtMs.get(lane) ?? -Infinity);
-      if (!full && emptyForMs < LEFT_OUT_MS) continue;
-      for (let exhausted = false; !exhausted;) {
-        if (performance.now() <= staleAtMs) left = this.#waiting();
-        const wanted = Math.min(most, left, this.#waiting());
-        if (wanted === 0) return false;
-        const found = await this.#pullFrom(lane, wanted);
-        exhausted = found < wanted;
-        if (exhausted) this.#emptyAtMs.set(lane, performance.now());
-        left -= found;
-        this.#dismissLeaving();
-        // A starved lane gets one request, and then the order begins with lane 1.
-        if (most === 1) break;
-      }
+    const starved = this.#lanes.relief();
+    if (starved !== undefined && this.#waiting() > 0) {
+      await this.#pulls.pull(starved, 1, (delivery) => this.#hand(delivery));
+    }
+    for (let next = 0; next < LANES.length;) {
+      const wanted = this.#waiting();
+      if (wanted === 0) return false;
+      const lanes = this.#together(next, wanted);
+      const last = lanes.at(-1);
+      await this.#ask(lanes, wanted);
+      this.#dismissLeaving();
+      next += lanes.length;
+      // A lane is left for the next one only when it had fewer than were asked for.
+      if (last !== undefined && !this.#empty.has(last)) next -= 1;
     }
     return true;
+  }
+
+  /** The lanes from index `next` on that are asked at once: the ones thought empty, and one more. */
+  #together(next: number, wanted: number): readonly Lane[] {
+    if (wanted > TOGETHER_MAX) return LANES.slice(next, next + 1);
+    const full = LANES.findIndex((lane, index) => index >= next && !this.#empty.has(lane));
+    return LANES.slice(next, full < 0 ? LANES.length : full + 1);
+  }
+
+  /**
+   * Asks several lanes for `wanted` requests each, and hands out what comes in the order of the
+   * lanes: what a lane gives is held until the lanes before it have answered.
+   */
+  async #ask(lanes: readonly Lane[], wanted: number): Promise<void> {
+    const held = lanes.map((): Delivery[] => []);
+    let turn = 0;
+    const answers = lanes.map(async (lane, index) => {
+      const found = await this.#pulls.pull(lane, wanted, (delivery) => {
+        if (index <= turn) this.#hand(delivery);
+        else held[index]?.push(delivery);
+      });
+      if (found < wanted) this.#empty.add(lane);
+      else this.#empty.delete(lane);
+    });
+    // Listened to from the start: a lane may fail while another one is waited for.
+    const settled = Promise.allSettled(answers);
+    try {
+      for (const [index, lane] of lanes.entries()) {
+        turn = index;
+        if (this.#waiting() > 0) this.#lanes.reached(lane);
+        for (const delivery of held[index]?.splice(0) ?? []) this.#hand(delivery);
+        await answers[index];
+      }
+    } finally {
+      // One that failed leaves the others to end by themselves; what they brought is not lost.
+      await settled;
+      for (const delivery of held.flat()) this.#hand(delivery);
+    }
   }
 
   #waiting(): number {
     return this.#waiters.filter((waiter) => !waiter.leaving).length;
   }
 
-  #pullFrom(lane: Lane, batch: number): Promise<number> {
-    const { link, pool } = this.#options;
-    const { connection } = link;
-    const inbox = this.#openInbox(connection);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#closeInbox();
-        pull.finish(new Error(`no answer to a pull within ${PULL_TIMEOUT_MS} ms`));
-      }, PULL_TIMEOUT_MS);
-      const pull: Pull = {
-        batch,
-        received: 0,
-        finish: (error) => {
-          clearTimeout(timer);
-          this.#pull = undefined;
-          if (error === undefined) resolve(pull.received);
-          else reject(error);
-        },
-      };
-      this.#pull = pull;
-      const next = `$JS.API.CONSUMER.MSG.NEXT.${requestsStream(pool)}.${laneConsumer(lane)}`;
-      connection.publish(next, JSON.stringify({ batch, no_wait: true }), { reply: inbox });
-    });
-  }
-
-  #openInbox(connection: NatsConnection): string {
-    if (this.#inbox === undefined) {
-      const subject = createInbox();
-      const subscription = connection.subscribe(subject, {
-        callback: (_error, message) => {
-          const status = message.headers?.code ?? 0;
-          if (status !== 0 && message.subject === subject) this.#onStatus(status, message.headers);
-          else if (message.reply !== undefined && message.reply !== '') {
-            const { subject: from, headers, data, reply } = message;
-            this.#onRequest({ subject: from, headers, data, reply });
-          }
-        },
-      });
-      this.#inbox = { subject, subscription };
-    }
-    return this.#inbox.subject;
-  }
-
-  /** 404 and 408 say that the lane holds no more; everything else is a fault of the set-up. */
-  #onStatus(status: number, headers: Delivery['headers']): void {
-    if (status === 404 || status === 408) return this.#pull?.finish();
-    this.#ready = false;
-    this.#options.onRefused(`${status} ${headers?.description ?? ''}`.trim());
-    this.#pull?.finish();
-  }
-
-  #onRequest(delivery: Delivery): void {
+  /** Gives it to a slot that waits (S3). */
+  #hand(delivery: Delivery): void {
     const index = this.#waiters.findIndex((waiter) => !waiter.leaving);
     const waiter = this.#waiters.splice(Math.max(index, 0), 1)[0];
-    if (waiter === undefined) {
-      giveBack(this.#options.link, delivery.reply, 0);
-      this.#bell.ring();
-    } else {
-      waiter.resolve(delivery);
-    }
-    const pull = this.#pull;
-    if (pull === undefined) return;
-    pull.received += 1;
-    if (pull.received >= pull.batch) pull.finish();
+    if (waiter !== undefined) return waiter.resolve(delivery);
+    giveBack(this.#options.link, delivery.reply, 0);
+    this.#bell.ring();
   }
 
   #dismissLeaving(): void {
@@ -291,14 +266,8 @@ export class RequestSource implements TaskSource<Delivery> {
   /** The connection went: pulls in flight would hang, and late replies are not to be rescued. */
   #abandon(): void {
     this.#bell.leave();
-    this.#closeInbox();
-    this.#pull?.finish(new Error('the connection was lost'));
+    this.#pulls.abandon('the connection was lost');
     this.#wake();
-  }
-
-  #closeInbox(): void {
-    this.#inbox?.subscription.unsubscribe();
-    this.#inbox = undefined;
   }
 
   #wake(): void {
