@@ -5,16 +5,17 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { runCommand, stopOnSignals } from '@switchboard/command-line';
+
 import { FIGURES } from './figures/all.ts';
 import { describeMachine, machineText } from './machine.ts';
-import { UsageError, readOptions, usage } from './options.ts';
+import { readOptions, usage } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { reportTable } from './report-table.ts';
 import { runFigures } from './run-figures.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const RESULTS = join(ROOT, '.data', 'bench');
-const INTERRUPTED_EXIT_CODE = 130;
 
 async function bench(options: BenchOptions): Promise<number> {
   const output = options.json ? process.stderr : process.stdout;
@@ -54,18 +55,11 @@ async function main(): Promise<number> {
     process.stdout.write(usage(FIGURES));
     return 0;
   }
-  // What was started dies with this process, however it ends.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
-  }
+  stopOnSignals();
   return await bench(options);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  const wrongUsage = error instanceof UsageError;
-  process.stderr.write(wrongUsage ? `${message}\n\n${usage(FIGURES)}` : `${message}\n`);
-  process.exitCode = wrongUsage ? 2 : 1;
-}
+await runCommand(main, {
+  usage: usage(FIGURES),
+  explain: (error) => (error instanceof Error ? error.message : String(error)),
+});

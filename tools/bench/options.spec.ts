@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { UsageError, readOptions, usage } from './options.ts';
+import { UsageError } from '@switchboard/command-line';
+
+import { readOptions, usage } from './options.ts';
 
 const NAMES = ['latency', 'idle'];
 

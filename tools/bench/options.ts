@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readFlags, UsageError } from '@switchboard/command-line';
 
 export interface BenchOptions {
   /** Run only this figure. */
@@ -12,9 +12,6 @@ export interface BenchOptions {
   /** Write CPU profiles of gateways and workers. */
   readonly profile: boolean;
 }
-
-/** Wrong usage. The message is one sentence for the person who typed it. */
-export class UsageError extends Error {}
 
 /** The help text, with the figures there are. */
 export function usage(figures: readonly { readonly name: string; readonly about: string }[]) {
@@ -36,13 +33,21 @@ ${list}
 `;
 }
 
+const FLAGS = {
+  only: 'string',
+  quick: 'boolean',
+  long: 'boolean',
+  profile: 'boolean',
+  json: 'boolean',
+} as const;
+
 /** Reads the command line; 'help' when that is what was asked for. Throws UsageError. */
 export function readOptions(
   argv: readonly string[],
   figureNames: readonly string[],
 ): BenchOptions | 'help' {
-  const values = parse(argv);
-  if (values.help === true) return 'help';
+  const values = readFlags(argv, FLAGS);
+  if (values === 'help') return 'help';
   const { only } = values;
   if (only !== undefined && !figureNames.includes(only)) {
     throw new UsageError(`--only must be one of ${figureNames.join(', ')}.`);
@@ -54,25 +59,4 @@ export function readOptions(
     json: values.json ?? false,
     profile: values.profile ?? false,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        only: { type: 'string' },
-        quick: { type: 'boolean' },
-        long: { type: 'boolean' },
-        profile: { type: 'boolean' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    // The first sentence names the option; the rest is advice about dashes.
-    const message = error instanceof Error ? error.message : String(error);
-    const sentence = (message.split('. ')[0] ?? message).split('\n')[0] ?? message;
-    throw new UsageError(`${sentence.replace(/\.$/, '')}.`, { cause: error });
-  }
 }

@@ -1,7 +1,8 @@
 /** `npm run demo`: the same users against a pool of one slot and against a bounded pool. */
+import { runCommand, stopOnSignals } from '@switchboard/command-line';
 import { ProcessStartError } from '@switchboard/stack';
 
-import { USAGE, UsageError, readOptions } from './options.ts';
+import { USAGE, readOptions } from './options.ts';
 import type { DemoOptions } from './options.ts';
 import { count, describePlan, duration, planDemo, seconds } from './plan.ts';
 import type { Half, Plan } from './plan.ts';
@@ -13,8 +14,6 @@ import { runHalf } from './run-half.ts';
 import type { HalfResult } from './run-half.ts';
 import { resultTable } from './table.ts';
 import { Users } from './users.ts';
-
-const INTERRUPTED_EXIT_CODE = 130;
 
 async function demo(options: DemoOptions, plan: Plan, output: Output): Promise<DemoResult> {
   output.write(`${describePlan(plan, options)}\n`);
@@ -77,19 +76,14 @@ async function main(): Promise<number> {
   }
   const plan = planDemo(options);
   const output = options.json ? process.stderr : process.stdout;
-  // What was started dies with this process, however it ends.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
-  }
+  stopOnSignals();
   return report(await demo(options, plan, output), output);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof UsageError) process.stderr.write(`${message}\n\n${USAGE}`);
-  else if (error instanceof ProcessStartError) process.stderr.write(`${message}\n`);
-  else process.stderr.write(`The demo failed: ${message}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(main, {
+  usage: USAGE,
+  explain: (error) => {
+    const message = error instanceof Error ? error.message : String(error);
+    return error instanceof ProcessStartError ? message : `The demo failed: ${message}`;
+  },
+});

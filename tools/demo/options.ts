@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readFlags, UsageError, wholeNumber } from '@switchboard/command-line';
 
 export interface DemoOptions {
   readonly users: number;
@@ -13,9 +13,6 @@ export interface DemoOptions {
   /** End with one JSON object on stdout. */
   readonly json: boolean;
 }
-
-/** Wrong usage. The message is one sentence for the person who typed it. */
-export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run demo -- [options]
 
@@ -40,48 +37,30 @@ const WORKERS_MAX = 16;
 const THINK_MIN_SECONDS = 0.1;
 const THINK_MAX_SECONDS = 3_000;
 
+const FLAGS = {
+  users: 'string',
+  think: 'string',
+  'pool-size': 'string',
+  workers: 'string',
+  'no-before': 'boolean',
+  json: 'boolean',
+} as const;
+
 /** Reads the command line; 'help' when that is what was asked for. Throws UsageError. */
 export function readOptions(argv: readonly string[]): DemoOptions | 'help' {
-  const values = parse(argv);
-  if (values.help === true) return 'help';
+  const values = readFlags(argv, FLAGS);
+  if (values === 'help') return 'help';
   return {
-    users: whole('--users', values.users ?? '3', USERS_MAX),
+    users: wholeNumber('--users', values.users ?? '3', { min: 1, max: USERS_MAX }),
     thinkSeconds: thinkSeconds(values.think ?? '10'),
-    poolSize: whole('--pool-size', values['pool-size'] ?? '10', POOL_SIZE_MAX),
-    workers: whole('--workers', values.workers ?? '1', WORKERS_MAX),
+    poolSize: wholeNumber('--pool-size', values['pool-size'] ?? '10', {
+      min: 1,
+      max: POOL_SIZE_MAX,
+    }),
+    workers: wholeNumber('--workers', values.workers ?? '1', { min: 1, max: WORKERS_MAX }),
     before: values['no-before'] !== true,
     json: values.json ?? false,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        users: { type: 'string' },
-        think: { type: 'string' },
-        'pool-size': { type: 'string' },
-        workers: { type: 'string' },
-        'no-before': { type: 'boolean' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    // The first sentence names the option; the rest is advice about dashes.
-    const message = error instanceof Error ? error.message : String(error);
-    const sentence = (message.split('. ')[0] ?? message).split('\n')[0] ?? message;
-    throw new UsageError(`${sentence.replace(/\.$/, '')}.`, { cause: error });
-  }
-}
-
-function whole(name: string, text: string, maximum: number): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > maximum) {
-    throw new UsageError(`${name} must be a whole number from 1 to ${maximum}.`);
-  }
-  return number;
 }
 
 function thinkSeconds(text: string): number {

@@ -1,5 +1,6 @@
+import { UsageError } from '@switchboard/command-line';
+
 import type { DemoOptions } from './options.ts';
-import { UsageError } from './options.ts';
 
 /** One half of the demo: the same chats against so many slots. */
 export interface Half {

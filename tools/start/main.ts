@@ -1,10 +1,11 @@
 /** `npm start`: runs all of Switchboard on this machine until Ctrl-C. */
+import { runCommand } from '@switchboard/command-line';
 import { ProcessStartError, describeExit, isPortFree, startStack } from '@switchboard/stack';
 import type { Stack } from '@switchboard/stack';
 
 import { humanLine, jsonLine } from './child-log.ts';
 import { missingModel, modelEndpoint } from './model-endpoint.ts';
-import { USAGE, UsageError, readOptions } from './options.ts';
+import { USAGE, readOptions } from './options.ts';
 import type { StartOptions } from './options.ts';
 import { gatewayEnvironment, workerEnvironment } from './service-environment.ts';
 import { startScreen } from './start-screen.ts';
@@ -115,11 +116,10 @@ async function main(): Promise<number> {
   return await runUntilStopped(stack, stopAsked);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (error instanceof UsageError) say(`${error.message}\n\n${USAGE}`);
-  else if (error instanceof ProcessStartError) say(error.message);
-  else throw error;
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(main, {
+  usage: `${USAGE}\n`,
+  explain: (error) => {
+    if (error instanceof ProcessStartError) return error.message;
+    throw error;
+  },
+});

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { UsageError, readOptions } from './options.ts';
+import { UsageError } from '@switchboard/command-line';
+
+import { readOptions } from './options.ts';
 
 describe('the options of npm start', () => {
   it('have defaults: one worker of ten slots behind port 8080', () => {

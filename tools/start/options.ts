@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readFlags, wholeNumber } from '@switchboard/command-line';
 
 export interface StartOptions {
   /** Worker processes. */
@@ -10,9 +10,6 @@ export interface StartOptions {
   /** Pass the processes' JSON log lines through instead of showing problems only. */
   readonly jsonLogs: boolean;
 }
-
-/** Wrong usage. The message is one sentence for the person who typed it. */
-export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm start -- [options]
 
@@ -27,53 +24,28 @@ instead of the built-in simulator. The other variables of the services (see READ
 passed on to them.
 `;
 
-const WORKERS_MAX = 64;
-const POOL_SIZE_MAX = 10_000;
-const PORT_MAX = 65_535;
+const WORKERS = { min: 1, max: 64 };
+const POOL_SIZE = { min: 1, max: 10_000 };
+const PORT = { min: 0, max: 65_535 };
+const FLAGS = {
+  workers: 'string',
+  'pool-size': 'string',
+  port: 'string',
+  'json-logs': 'boolean',
+} as const;
 
 /** Reads the command line; 'help' when that is what was asked for. Throws UsageError. */
 export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): StartOptions | 'help' {
-  const { values } = parse(argv);
-  if (values.help === true) return 'help';
+  const values = readFlags(argv, FLAGS);
+  if (values === 'help') return 'help';
+  const poolSize = values['pool-size'] ?? env['POOL_SIZE'] ?? '10';
   return {
-    workers: whole('--workers', values.workers ?? '1', 1, WORKERS_MAX),
-    poolSize: whole(
-      '--pool-size',
-      values['pool-size'] ?? env['POOL_SIZE'] ?? '10',
-      1,
-      POOL_SIZE_MAX,
-    ),
-    port: whole('--port', values.port ?? env['PORT'] ?? '8080', 0, PORT_MAX),
+    workers: wholeNumber('--workers', values.workers ?? '1', WORKERS),
+    poolSize: wholeNumber('--pool-size', poolSize, POOL_SIZE),
+    port: wholeNumber('--port', values.port ?? env['PORT'] ?? '8080', PORT),
     jsonLogs: values['json-logs'] ?? false,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        workers: { type: 'string' },
-        'pool-size': { type: 'string' },
-        port: { type: 'string' },
-        'json-logs': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    // The first sentence names the option; the rest is advice about dashes.
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${message.split('. ')[0]?.replace(/\.$/, '')}.`, { cause: error });
-  }
-}
-
-function whole(name: string, text: string, minimum: number, maximum: number): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < minimum || number > maximum) {
-    throw new UsageError(`${name} must be a whole number from ${minimum} to ${maximum}.`);
-  }
-  return number;
 }

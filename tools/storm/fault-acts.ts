@@ -1,9 +1,8 @@
 /** What each kind of fault does to which process. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { SeededRandom } from '@switchboard/testkit';
+import type { Cable, SeededRandom } from '@switchboard/testkit';
 
-import type { Cable } from './cable.ts';
 import { type Fleet, GATEWAYS, WORKERS } from './fleet.ts';
 import type { FaultKind } from './ledger.ts';
 

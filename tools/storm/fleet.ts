@@ -8,9 +8,9 @@ import {
   type NatsServer,
   type Simulator,
 } from '@switchboard/stack';
+import { Cable } from '@switchboard/testkit';
 
 import { writeAgentsFile } from './agents-file.ts';
-import { Cable } from './cable.ts';
 import { nowMs } from './clock.ts';
 import type { Ledger, WorkerLife } from './ledger.ts';
 

@@ -1,12 +1,11 @@
 /** `npm run storm`: a seeded storm against the whole system, and whether it kept its promises. */
+import { runCommand, stopOnSignals } from '@switchboard/command-line';
 import { ProcessStartError } from '@switchboard/stack';
 
-import { USAGE, UsageError, readOptions } from './options.ts';
+import { USAGE, readOptions } from './options.ts';
 import { table } from './report.ts';
 import { Storm } from './storm.ts';
 import { problems } from './verdict.ts';
-
-const INTERRUPTED_EXIT_CODE = 130;
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
@@ -20,10 +19,7 @@ async function main(): Promise<number> {
     const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
     output.write(`${String(seconds).padStart(5)} s  ${line}\n`);
   };
-  // What was started dies with this process, however it ends.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
-  }
+  stopOnSignals();
   say(`seed ${options.seed}`);
   const result = await new Storm(options, say).run();
   const found = problems(result);
@@ -34,13 +30,10 @@ async function main(): Promise<number> {
   return found.length === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof UsageError) process.stderr.write(`${message}\n\n${USAGE}`);
-  else if (error instanceof ProcessStartError) process.stderr.write(`${message}\n`);
-  else
-    process.stderr.write(`The storm failed: ${error instanceof Error ? error.stack : message}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(main, {
+  usage: USAGE,
+  explain: (error) => {
+    if (error instanceof ProcessStartError) return error.message;
+    return `The storm failed: ${error instanceof Error ? error.stack : String(error)}`;
+  },
+});

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { UsageError, readOptions } from './options.ts';
+import { UsageError } from '@switchboard/command-line';
+
+import { readOptions } from './options.ts';
 
 test('what is not given has a default, and the seed is a new one each time', () => {
   const options = readOptions([]);

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readFlags, wholeNumber } from '@switchboard/command-line';
 
 export interface StormOptions {
   /** How long requests are sent; checks and clean-up come after that. */
@@ -11,9 +11,6 @@ export interface StormOptions {
   /** End with one JSON object on stdout. */
   readonly json: boolean;
 }
-
-/** Wrong usage. The message is one sentence for the person who typed it. */
-export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run storm -- [options]
 
@@ -31,16 +28,23 @@ compares what clients saw, what the event log holds and what the simulator was a
 Exits with 1 when a promise was broken; each violation is printed with its evidence.
 `;
 
-const SECONDS_MIN = 10;
-const SECONDS_MAX = 7 * 86_400;
+const SECONDS = { min: 10, max: 7 * 86_400 };
+const SEED = { min: 0, max: 2 ** 32 - 1 };
+const FLAGS = {
+  seconds: 'string',
+  seed: 'string',
+  'no-kills': 'boolean',
+  log: 'string',
+  json: 'boolean',
+} as const;
 
 /** Reads the command line; 'help' when that is what was asked for. Throws UsageError. */
 export function readOptions(argv: readonly string[]): StormOptions | 'help' {
-  const values = parse(argv);
-  if (values.help === true) return 'help';
+  const values = readFlags(argv, FLAGS);
+  if (values === 'help') return 'help';
   return {
-    seconds: whole('--seconds', values.seconds ?? '120', [SECONDS_MIN, SECONDS_MAX]),
-    seed: values.seed === undefined ? newSeed() : whole('--seed', values.seed, [0, 2 ** 32 - 1]),
+    seconds: wholeNumber('--seconds', values.seconds ?? '120', SECONDS),
+    seed: values.seed === undefined ? newSeed() : wholeNumber('--seed', values.seed, SEED),
     kills: values['no-kills'] !== true,
     log: values.log,
     json: values.json ?? false,
@@ -49,32 +53,4 @@ export function readOptions(argv: readonly string[]): StormOptions | 'help' {
 
 export function newSeed(): number {
   return Math.floor(Math.random() * 2 ** 31);
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        seconds: { type: 'string' },
-        seed: { type: 'string' },
-        'no-kills': { type: 'boolean' },
-        log: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const sentence = (message.split('. ')[0] ?? message).split('\n')[0] ?? message;
-    throw new UsageError(`${sentence.replace(/\.$/, '')}.`, { cause: error });
-  }
-}
-
-function whole(name: string, text: string, [min, max]: readonly [number, number]): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < min || number > max) {
-    throw new UsageError(`${name} must be a whole number from ${min} to ${max}.`);
-  }
-  return number;
 }

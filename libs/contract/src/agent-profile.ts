@@ -34,6 +34,11 @@ export const AgentProfile = z.strictObject({
   idle_timeout: seconds(30),
   /** Longest run, in seconds. */
   timeout: seconds(600),
+  /**
+   * What becomes of a run whose worker was lost after it had shown output or called a tool: `fail`
+   * ends it as `worker_lost`, `restart` runs it again from the beginning, visibly.
+   */
+  on_worker_lost: z.enum(['fail', 'restart']).default('fail'),
   /** How often a provider's 429, 5xx or lost connection is tried again before the first token. */
   max_retries: z.number().int().min(0).max(10).default(2),
 });

@@ -14,12 +14,17 @@ export const ERROR_CODES = [
   'unsupported_media_type',
   'body_too_large',
   'request_timeout',
+  'response_not_found',
+  'previous_response_not_found',
+  'idempotency_conflict',
+  'events_expired',
   // The caller's limit, and ours.
   'too_many_outstanding',
   'queue_full',
   'queue_timeout',
   'queue_unavailable',
   'shutting_down',
+  'storage_full',
   // The model endpoint.
   'provider_rejected',
   'provider_auth',

@@ -15,3 +15,7 @@ export const TAKEOVER_MS = 16_000;
 export const MAX_ATTEMPTS = 3;
 /** Room for the envelope around the caller's body in a NATS message. */
 export const ENVELOPE_BYTES = 16_384;
+/** How often a gateway says that it lives. */
+export const GATEWAY_BEAT_MS = 3_000;
+/** A gateway that was not heard for this long counts as lost. */
+export const GATEWAY_LOST_MS = 12_000;

@@ -10,6 +10,15 @@ export const ChatRequest = z.looseObject({
 });
 export type ChatRequest = z.infer<typeof ChatRequest>;
 
+/**
+ * What becomes of a run whose readers have all left.
+ * - `cancel`: it is cancelled at once.
+ * - `resume`: it is cancelled when nobody has come back within its resume window.
+ * - `continue`: it goes on to its end.
+ */
+export const OnDisconnect = z.enum(['cancel', 'resume', 'continue']);
+export type OnDisconnect = z.infer<typeof OnDisconnect>;
+
 export const RunRequest = z.object({
   /** Format of this message. */
   v: z.literal(1),
@@ -27,8 +36,16 @@ export const RunRequest = z.object({
   stream: z.boolean(),
   chat: ChatRequest,
   /**
+   * Where the object store holds `chat` as JSON when it is larger than a message may be; `chat` has
+   * no messages then.
+   */
+  input: z.string().optional(),
+  /**
    * Longest time in the queue, milliseconds; checked again by the worker that takes the request.
    */
   queueTimeoutMs: z.number().int().positive(),
+  onDisconnect: OnDisconnect.default('cancel'),
+  /** How long a run whose gateway died, or whose readers left, waits for one to come back. */
+  resumeWindowMs: z.number().int().min(0).default(0),
 });
 export type RunRequest = z.infer<typeof RunRequest>;

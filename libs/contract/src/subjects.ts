@@ -79,8 +79,21 @@ export function rankOf(subject: string): number | undefined {
   return Number.isSafeInteger(rank) && rank > 0 ? rank : undefined;
 }
 
+/** Said by each gateway every few seconds, with the runs of others that it has readers of. */
+export const aliveSubject = (gateway: string): string => `alive.${gateway}`;
+export const ALIVE_SUBJECTS = 'alive.*';
+/** Said by a gateway that has a reader of a run. */
+export const readersSubject = (run: string): string => `readers.${run}`;
+
+/**
+ * What `EVENTS` has stored is said again by the server under these subjects: in the order of the
+ * log, and only what is in it. A claim or an end that was refused is never heard there.
+ */
+export const LIVE_SUBJECTS = 'live.>';
 /** All live events of one gateway's runs. */
-export const gatewayEvents = (gateway: string): string => `events.${gateway}.>`;
+export const gatewayLive = (gateway: string): string => `live.${gateway}.>`;
+/** All live events of one run. */
+export const runLive = (run: string): string => `live.${eventsToken(run)}.${run}.>`;
 /** Who runs it: one `started` for each attempt. */
 export const runClaim = (run: string): string => `events.${eventsToken(run)}.${run}.claim`;
 /** The end of a run: at most one message, ever. */

@@ -1,4 +1,5 @@
 export * from './barrier.ts';
+export * from './cable.ts';
 export * from './deferred.ts';
 export * from './leak-guard.ts';
 export * from './percentile.ts';

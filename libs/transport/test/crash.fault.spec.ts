@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { RunEvent } from '@switchboard/contract';
-import { until } from '@switchboard/testkit';
-import { CuttableLink } from './cuttable-link.ts';
+import { Cable, until } from '@switchboard/testkit';
 import { answerAtOnce, collect, Harness, submit, types } from './harness.ts';
 
 const sleepUnless = (signal: AbortSignal, ms: number): Promise<void> =>
@@ -24,8 +23,8 @@ async function startOwn(test: TestContext): Promise<Harness> {
   return harness;
 }
 
-async function cableTo(test: TestContext, harness: Harness): Promise<CuttableLink> {
-  const cable = await CuttableLink.to(harness.nats.port);
+async function cableTo(test: TestContext, harness: Harness): Promise<Cable> {
+  const cable = await Cable.to(harness.nats.port);
   test.after(() => cable.close());
   return cable;
 }
@@ -57,7 +56,7 @@ describe('faults', { concurrency: true }, () => {
         yield* answerAtOnce();
       };
     const gateway = await own.gateway();
-    const cut = await own.worker(handler('cut'), 1, 'cut', cable.url);
+    const cut = await own.worker(handler('cut'), 1, 'cut', { servers: cable.url });
     const handle = await submit(gateway, 'u');
     await until(() => seen.length === 1, { what: 'the first worker' });
     await own.worker(handler('whole'), 1, 'whole');
@@ -82,7 +81,7 @@ describe('faults', { concurrency: true }, () => {
       await sleepUnless(context.signal, 600_000);
     };
     const gateway = await own.gateway();
-    await own.worker(handler, 1, 'cut', cable.url);
+    await own.worker(handler, 1, 'cut', { servers: cable.url });
     const handle = await submit(gateway, 'u');
     const iterator = handle.events()[Symbol.asyncIterator]();
     assert.equal((await iterator.next()).value?.type, 'started');
@@ -92,6 +91,55 @@ describe('faults', { concurrency: true }, () => {
     const end = (await iterator.next()).value;
     assert.ok(end?.type === 'failed' && end.code === 'worker_lost', JSON.stringify(end));
     await until(async () => (await own.count('REQUESTS_default')) === 0, { what: 'empty queue' });
+  });
+
+  it('a run of an agent that restarts is begun again, and its cut worker is heard no more', async (test) => {
+    const own = await startOwn(test);
+    const cable = await cableTo(test, own);
+    const restarting = { onWorkerLost: () => 'restart' as const };
+    const handler = (name: string, words: number) =>
+      async function* (
+        _request: unknown,
+        context: { signal: AbortSignal },
+      ): AsyncGenerator<RunEvent> {
+        for (let index = 0; index < words; index++) {
+          yield { type: 'text.delta', text: `${name} ${index} ` };
+        }
+        if (name === 'cut') {
+          await until(() => cut, { what: 'the cut' });
+          for (let index = 0; index < 20; index++) {
+            yield { type: 'text.delta', text: `unheard ${index} ` };
+          }
+          await sleepUnless(context.signal, 600_000);
+        }
+        yield { type: 'completed', finishReason: 'stop' };
+      };
+    let cut = false;
+    const gateways = [await own.gateway(), await own.gateway()] as const;
+    const first = { ...restarting, servers: cable.url };
+    const { link } = await own.worker(handler('cut', 3), 1, 'cut', first);
+    const handle = await submit(gateways[0], 'u');
+    const far = collect((await gateways[1].client.follow(handle.run)).events());
+    const reading = collect(handle.events());
+    const shown = async () => (await gateways[1].client.readLogged(handle.run)).length === 4;
+    await until(shown, { what: 'the first words' });
+    await own.worker(handler('whole', 2), 1, 'whole', restarting);
+    cable.cut();
+    cut = true;
+    await until(async () => (await gateways[1].client.find(handle.run)) === 'ended', {
+      timeoutMs: 30_000,
+      what: 'the second attempt',
+    });
+    cable.mend();
+    await until(() => link.connected, { what: 'the first worker to be back' });
+    await until(async () => (await own.count('REQUESTS_default')) === 0, { what: 'empty queue' });
+    const events = await reading;
+    assert.deepEqual(
+      events.map((event) => (event.type === 'text.delta' ? event.text : event.type)),
+      ['started', 'cut 0 ', 'cut 1 ', 'cut 2 ', 'started', 'whole 0 ', 'whole 1 ', 'completed'],
+    );
+    assert.deepEqual(await far, events);
+    assert.deepEqual(await gateways[1].client.readLogged(handle.run), events);
   });
 
   it('runs go on when nats-server is killed and comes back, and lose no event', async (test) => {
@@ -159,7 +207,7 @@ describe('faults', { concurrency: true }, () => {
       },
       1,
       'away',
-      cable.url,
+      { servers: cable.url },
     );
     const handle = await submit(gateway, 'u');
     const iterator = handle.events()[Symbol.asyncIterator]();
@@ -191,9 +239,11 @@ describe('faults', { concurrency: true }, () => {
     const gateway = await own.gateway();
     const handle = await submit(gateway, 'u');
     const [token] = handle.run.split('_');
-    const claim = { a: 3, n: 1, l: 2, e: [{ type: 'started', worker: 'dead' }] };
-    own.observer.publish(`events.${token}.${handle.run}.log`, JSON.stringify(claim));
-    await until(async () => (await own.count('EVENTS')) === 1, { what: 'the dead claim' });
+    for (const [l, a] of [1, 2, 3].entries()) {
+      const claim = { a, n: 1, l, e: [{ type: 'started', worker: 'dead' }] };
+      own.observer.publish(`events.${token}.${handle.run}.claim`, JSON.stringify(claim));
+    }
+    await until(async () => (await own.count('EVENTS')) === 3, { what: 'the dead claims' });
     let ran = 0;
     await own.worker(async function* () {
       ran += 1;

@@ -5,9 +5,11 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
   AgentServer,
+  type AgentServerOptions,
   NatsLink,
   RunClient,
   type RunContext,
+  type Submission,
   type TransportLog,
 } from '../src/index.ts';
 
@@ -24,6 +26,8 @@ export async function* answerAtOnce(): AsyncGenerator<RunEvent> {
 export interface Gateway {
   readonly link: NatsLink;
   readonly client: RunClient;
+  /** As when its process is killed: nothing more is said, and nothing is ended. */
+  kill(): Promise<void>;
 }
 
 export interface Worker {
@@ -36,7 +40,13 @@ export interface GatewayOptions {
   readonly maxOutstanding?: number;
   /** Another way to NATS than the direct one. */
   readonly url?: string;
+  readonly beatMs?: number;
+  readonly readersBeatMs?: number;
 }
+
+export type WorkerOptions = Partial<
+  Pick<AgentServerOptions, 'gatewayLostMs' | 'onWorkerLost' | 'loadInput'>
+>;
 
 export class Harness {
   readonly nats: NatsServer;
@@ -73,6 +83,8 @@ export class Harness {
       maxOutstandingPerUser: options.maxOutstandingPerUser ?? 256,
       eventsMaxBytes: 64 * 1024 * 1024,
       eventsMaxAgeMs: 3_600_000,
+      beatMs: options.beatMs,
+      readersBeatMs: options.readersBeatMs,
       log: silent,
     });
     client.start();
@@ -81,14 +93,14 @@ export class Harness {
       await link.close();
     });
     while (!client.ready) await new Promise((resolve) => setTimeout(resolve, 5));
-    return { link, client };
+    return { link, client, kill: () => link.close() };
   }
 
   async worker(
     handler: Handler,
     size = 5,
     name = 'worker',
-    servers = this.nats.url,
+    { servers = this.nats.url, ...options }: WorkerOptions & { servers?: string } = {},
   ): Promise<Worker> {
     const link = NatsLink.open({ servers, name, log: silent });
     const server = new AgentServer({
@@ -96,6 +108,7 @@ export class Harness {
       pool: 'default',
       size,
       worker: name,
+      ...options,
       log: silent,
     });
     server.addHandler('agent.run', handler as never);
@@ -137,18 +150,20 @@ let requests = 0;
 export function submit(
   { client }: Gateway,
   user: string,
-  options: { profile?: AgentProfile; signal?: AbortSignal } = {},
+  options: Partial<Submission> & { signal?: AbortSignal } = {},
 ) {
   requests += 1;
+  const { signal = new AbortController().signal, ...submission } = options;
   return client.submit(
     {
       requestId: `request-${requests}`,
       user,
-      profile: options.profile ?? profile(),
+      profile: profile(),
       stream: true,
       chat: { messages: [{ role: 'user', content: 'hi' }] },
+      ...submission,
     },
-    options.signal ?? new AbortController().signal,
+    signal,
   );
 }
 

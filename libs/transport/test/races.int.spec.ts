@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { runEnd } from '@switchboard/contract';
-import { testSeed, seededRandom, until } from '@switchboard/testkit';
-import { CuttableLink } from './cuttable-link.ts';
+import { Cable, testSeed, seededRandom, until } from '@switchboard/testkit';
 import { answerAtOnce, collect, Harness, profile, submit, types } from './harness.ts';
 
 describe('races', () => {
@@ -54,7 +53,7 @@ describe('races', () => {
   });
 
   it('a queue time-out that came too late is not shown: the run had begun', async (test) => {
-    const cable = await CuttableLink.to(harness.nats.port);
+    const cable = await Cable.to(harness.nats.port);
     test.after(() => cable.close());
     const gateway = await harness.gateway({ url: cable.url });
     const handle = await submit(gateway, 'u', { profile: profile({ queue_timeout: 1 }) });

@@ -14,7 +14,7 @@ import type { HealthServer } from '@switchboard/platform/health';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
-import { AgentServer, NatsLink } from '@switchboard/transport';
+import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
 import { readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
@@ -56,6 +56,7 @@ async function start(config: WorkerConfig): Promise<void> {
     pool: config.workerPool,
     size: config.poolSize,
     worker: config.workerName,
+    loadInput: async (key) => await readInput(link, key, log),
     log,
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(

@@ -8,10 +8,13 @@ import { HealthController } from './health/health.controller.ts';
 import { Readiness } from './health/readiness.ts';
 import { ModelCatalogue } from './models/model-catalogue.ts';
 import { ModelsController } from './models/models.controller.ts';
+import { ResponsesController } from './responses/responses.controller.ts';
+import { ResponsesService } from './responses/responses.service.ts';
 
 /** What the controllers answer with: plain objects, made outside Nest. */
 export interface AppParts {
   readonly chat: ChatService;
+  readonly responses: ResponsesService;
   readonly models: ModelCatalogue;
   readonly readiness: Readiness;
   readonly docs: DocsPage;
@@ -24,9 +27,16 @@ export class AppModule {
   static with(parts: AppParts): DynamicModule {
     return {
       module: AppModule,
-      controllers: [ChatController, ModelsController, HealthController, DocsController],
+      controllers: [
+        ChatController,
+        ResponsesController,
+        ModelsController,
+        HealthController,
+        DocsController,
+      ],
       providers: [
         { provide: ChatService, useValue: parts.chat },
+        { provide: ResponsesService, useValue: parts.responses },
         { provide: ModelCatalogue, useValue: parts.models },
         { provide: Readiness, useValue: parts.readiness },
         { provide: DocsPage, useValue: parts.docs },

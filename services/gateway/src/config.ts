@@ -6,6 +6,7 @@ import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 const GIB = 1_024 * MIB;
+const DAY_MS = 86_400_000;
 
 export const GATEWAY_OPTIONS = option.defineOptions({
   HOST: option.string({
@@ -71,6 +72,44 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     default: 3_600_000,
     min: 60_000,
     max: 86_400_000,
+  }),
+  RESUME_WINDOW_MS: option.duration({
+    doc:
+      'How long a run that can be resumed waits for its reader to come back, and how long the ' +
+      'events of a run that is not stored are kept after its end.',
+    default: 30_000,
+    min: 0,
+    max: 3_600_000,
+  }),
+  RESPONSES_TTL_MS: option.duration({
+    doc: 'How long stored responses are kept. Every gateway must have the same value.',
+    default: 30 * DAY_MS,
+    min: 60_000,
+    max: 3_650 * DAY_MS,
+  }),
+  RESPONSES_MAX_BYTES: option.bytes({
+    doc: 'Bytes of stored responses; when they are full, what must be stored gets a 503.',
+    default: GIB,
+    min: MIB,
+    max: 1_024 * GIB,
+  }),
+  IDEMPOTENCY_TTL_MS: option.duration({
+    doc: 'How long an `Idempotency-Key` and the answer it stands for are kept.',
+    default: DAY_MS,
+    min: 60_000,
+    max: 30 * DAY_MS,
+  }),
+  IDEMPOTENCY_MAX_BYTES: option.bytes({
+    doc: 'Bytes of both; when they are full, requests with a key get a 503.',
+    default: 256 * MIB,
+    min: MIB,
+    max: 1_024 * GIB,
+  }),
+  INPUTS_MAX_BYTES: option.bytes({
+    doc: 'Bytes of requests too large for one NATS message that wait or run now.',
+    default: GIB,
+    min: MIB,
+    max: 1_024 * GIB,
   }),
   MAX_BODY_BYTES: option.bytes({
     doc:

@@ -9,14 +9,20 @@ import { installAccessLog } from './access-log/access-log.ts';
 import { requestIdOf } from './access-log/request-record.ts';
 import { AppModule } from './app.module.ts';
 import { ChatService } from './chat/chat.service.ts';
-import type { RunSubmitter } from './chat/run-submitter.ts';
 import { DocsPage } from './docs/docs-page.ts';
 import { openApiDocument } from './docs/openapi.ts';
+import { Exchanges } from './exchange/exchanges.ts';
 import { Readiness } from './health/readiness.ts';
 import { answerClientError } from './http-errors/client-error.ts';
 import { HttpErrorFilter } from './http-errors/http-error.filter.ts';
 import { RouteTable } from './http-errors/route-table.ts';
 import { ModelCatalogue } from './models/model-catalogue.ts';
+import { Admission } from './runs/admission.ts';
+import { IdempotencyKeys } from './runs/idempotency.ts';
+import { ResponsesService } from './responses/responses.service.ts';
+import { RunRecords } from './runs/run-records.ts';
+import type { Bucket } from './runs/run-records.ts';
+import type { Runs } from './runs/runs.ts';
 
 export interface GatewayLog {
   debug(fields: object, message: string): void;
@@ -26,7 +32,12 @@ export interface GatewayLog {
 }
 
 export interface GatewayOptions {
-  readonly runs: RunSubmitter;
+  readonly runs: Runs;
+  readonly buckets: { readonly responses: Bucket; readonly idempotency: Bucket };
+  /** Stores the chat of a request that no message can carry. */
+  readonly putInput: (run: string, data: Uint8Array) => Promise<void>;
+  /** Removes a run's events and its input: no byte of them can be found afterwards. */
+  readonly erase: (run: string) => Promise<void>;
   /** Whether the queue can take requests, answered at once. */
   readonly queueReady: () => boolean;
   readonly profiles: readonly AgentProfile[];
@@ -43,6 +54,8 @@ export interface GatewayLimits {
   readonly bodyTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
   readonly statusHoldMs: number;
+  /** How long a run that can be resumed waits for its reader to come back. */
+  readonly resumeWindowMs: number;
   /** Default {@link STARTED_HOLD_MS}. */
   readonly startedHoldMs?: number;
   /** Default {@link SLOW_READER_MS}. */
@@ -68,33 +81,43 @@ const CLOSE_GRACE_MS = 1_000;
 
 export class Gateway {
   readonly #app: NestFastifyApplication;
-  readonly #chat: ChatService;
+  readonly #exchanges: Exchanges;
   readonly #readiness: Readiness;
 
-  private constructor(app: NestFastifyApplication, chat: ChatService, readiness: Readiness) {
+  private constructor(app: NestFastifyApplication, exchanges: Exchanges, readiness: Readiness) {
     this.#app = app;
-    this.#chat = chat;
+    this.#exchanges = exchanges;
     this.#readiness = readiness;
   }
 
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { limits, log, profiles } = options;
     const readiness = new Readiness(options.queueReady);
-    const chat = new ChatService({
-      runs: options.runs,
-      profiles,
-      log,
-      startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
-      statusHoldMs: limits.statusHoldMs,
-      heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    const exchanges = new Exchanges({
       slowReaderMs: limits.slowReaderMs ?? SLOW_READER_MS,
+      log,
     });
+    const { runs } = options;
+    const records = new RunRecords(options.buckets);
+    const keys = new IdempotencyKeys(options.buckets.idempotency);
+    const shared = {
+      exchanges,
+      admission: new Admission({ runs, records, keys, putInput: options.putInput }),
+      profiles,
+      resumeWindowMs: limits.resumeWindowMs,
+      heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    };
     const routes = new RouteTable();
     const filter = new HttpErrorFilter({ routes, bodyMaxBytes: limits.bodyMaxBytes, log });
     const adapter = createAdapter(limits, filter, log);
     prepareRouter(adapter.getInstance(), { routes, readiness, log });
     const parts = {
-      chat,
+      chat: new ChatService({
+        ...shared,
+        startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
+        statusHoldMs: limits.statusHoldMs,
+      }),
+      responses: new ResponsesService({ ...shared, runs, records, erase: options.erase }),
       readiness,
       models: new ModelCatalogue(profiles, Date.now()),
       docs: new DocsPage(openApiDocument(options.version)),
@@ -107,7 +130,7 @@ export class Gateway {
     });
     app.useGlobalFilters(filter);
     await app.init();
-    return new Gateway(app, chat, readiness);
+    return new Gateway(app, exchanges, readiness);
   }
 
   /** Listens and returns the port. Rejects with the system's error (EADDRINUSE). */
@@ -118,27 +141,27 @@ export class Gateway {
     return isBound ? Number(address.port) : port;
   }
 
-  /** Chat requests that are being answered now. */
+  /** Requests that are being answered now. */
   get open(): number {
-    return this.#chat.open;
+    return this.#exchanges.open;
   }
 
   /**
-   * Not ready any more; new chat requests are refused, and connections closed with their answer.
+   * Not ready any more; new requests are refused, and connections closed with their answer.
    */
   stopIntake(): void {
     this.#readiness.stop();
-    this.#chat.stopIntake();
+    this.#exchanges.stopIntake();
   }
 
   /** Resolves when the last open answer has ended. */
   drained(): Promise<void> {
-    return this.#chat.drained();
+    return this.#exchanges.drained();
   }
 
   /** Ends what is still open with the error `shutting_down`. */
   abort(): void {
-    this.#chat.abort();
+    this.#exchanges.abort();
   }
 
   /** Stops listening; connections that are still busy after a moment are cut. */
@@ -190,6 +213,7 @@ function prepareRouter(
   const { routes, readiness, log } = parts;
   // Anything but JSON is refused by its content type.
   instance.removeContentTypeParser('text/plain');
+  acceptEmptyBodies(instance);
   instance.addHook('onRoute', ({ method, url }) => routes.add([method].flat(), url));
   installAccessLog(instance, log);
   instance.addHook('onRequest', (_request, reply, done) => {
@@ -197,4 +221,22 @@ function prepareRouter(
     if (readiness.draining) reply.header('connection', 'close');
     done();
   });
+}
+
+/**
+ * OpenAI's Python SDK says that it sends JSON, and sends nothing, where a call has no body
+ * (`responses.cancel`). Routes that need one say so themselves.
+ */
+function acceptEmptyBodies(instance: FastifyInstance): void {
+  const parse = instance.getDefaultJsonParser('error', 'error');
+  instance.removeContentTypeParser('application/json');
+  instance.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      const needsNone = request.routeOptions.url?.includes(':id') === true;
+      if (needsNone && body.length === 0) done(null, undefined);
+      else void parse(request, String(body), done);
+    },
+  );
 }

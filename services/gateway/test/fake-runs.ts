@@ -1,7 +1,8 @@
 /** A run queue in memory whose runs the test settles itself. */
 import type { RunEvent } from '@switchboard/contract';
-import { SwitchboardError } from '@switchboard/contract';
-import type { CancelReason, Run, RunSubmitter, Submission } from '../src/chat/run-submitter.ts';
+import { isEnd, SwitchboardError } from '@switchboard/contract';
+import type { Bucket } from '../src/runs/run-records.ts';
+import type { CancelReason, Follower, Run, Runs, Submission } from '../src/runs/runs.ts';
 
 export class FakeRun implements Run {
   readonly run: string;
@@ -10,6 +11,8 @@ export class FakeRun implements Run {
   /** Resolves with the first reason. */
   readonly cancelled = Promise.withResolvers<CancelReason>();
   readonly cancels: CancelReason[] = [];
+  closed = 0;
+  detached = 0;
   readonly #events: RunEvent[] = [];
   #arrived = Promise.withResolvers<void>();
   #failure: Error | undefined;
@@ -32,12 +35,26 @@ export class FakeRun implements Run {
     this.#wake();
   }
 
+  get logged(): readonly RunEvent[] {
+    return this.#events;
+  }
+
+  close(): void {
+    this.closed += 1;
+  }
+
+  detach(): void {
+    this.detached += 1;
+  }
+
   async *events(signal?: AbortSignal): AsyncGenerator<RunEvent> {
+    let next = 0;
     const onAbort = () => this.#wake();
     signal?.addEventListener('abort', onAbort);
     try {
       while (signal?.aborted !== true) {
-        for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
+        for (let event = this.#events[next]; event !== undefined; event = this.#events[next]) {
+          next += 1;
           this.taken += 1;
           yield event;
         }
@@ -60,7 +77,7 @@ export class FakeRun implements Run {
   }
 }
 
-export class FakeRuns implements RunSubmitter {
+export class FakeRuns implements Runs {
   readonly submitted: FakeRun[] = [];
   readonly #waiting: ((run: FakeRun) => void)[] = [];
   /** Thrown by the next submits. */
@@ -72,6 +89,38 @@ export class FakeRuns implements RunSubmitter {
   /** Called with each run before it is handed out. */
   script: ((run: FakeRun) => void) | undefined;
 
+  #ids = 0;
+
+  newRunId(): string {
+    this.#ids += 1;
+    return `test_${String(this.#ids).padStart(22, '0')}`;
+  }
+
+  find(run: string): FakeRun | undefined {
+    return this.submitted.find((each) => each.run === run);
+  }
+
+  async follow(run: string): Promise<Follower> {
+    const found = this.find(run);
+    if (found === undefined) throw new Error(`nobody submitted ${run}`);
+    return {
+      run,
+      events: (signal) => found.events(signal),
+      close: () => found.close(),
+      detach: () => found.detach(),
+    };
+  }
+
+  async cancelRun(run: string, reason: CancelReason): Promise<void> {
+    const found = this.find(run);
+    await found?.cancel(reason);
+    if (found?.logged.some(isEnd) === false) found.emit({ type: 'cancelled', reason });
+  }
+
+  async readLogged(run: string): Promise<readonly RunEvent[]> {
+    return this.find(run)?.logged ?? [];
+  }
+
   async submit(submission: Submission, signal: AbortSignal): Promise<Run> {
     if (this.refusal !== undefined) throw this.refusal;
     if (this.stuck !== undefined) {
@@ -80,8 +129,7 @@ export class FakeRuns implements RunSubmitter {
       signal.throwIfAborted();
     }
     await this.acceptLater;
-    const number = String(this.submitted.length + 1).padStart(22, '0');
-    const run = new FakeRun(`test_${number}`, submission);
+    const run = new FakeRun(submission.run ?? this.newRunId(), submission);
     this.submitted.push(run);
     this.script?.(run);
     this.#waiting.shift()?.(run);
@@ -99,3 +147,34 @@ export const COMPLETED: RunEvent = { type: 'completed', finishReason: 'stop' };
 export const text = (content: string): RunEvent => ({ type: 'text.delta', text: content });
 export const refusedAs = (code: SwitchboardError['code'], message: string): SwitchboardError =>
   new SwitchboardError(code, message);
+
+/** A bucket in memory. */
+export class MemoryBucket implements Bucket {
+  readonly entries = new Map<string, { value: unknown; revision: number }>();
+  /** Thrown by the next writes. */
+  failure: Error | undefined;
+  #revision = 0;
+
+  async get(key: string): Promise<{ value: unknown; revision: number } | undefined> {
+    return structuredClone(this.entries.get(key));
+  }
+
+  async create(key: string, value: unknown): Promise<number | undefined> {
+    return this.entries.has(key) ? undefined : this.#put(key, value);
+  }
+
+  async update(key: string, value: unknown, revision: number): Promise<number | undefined> {
+    return this.entries.get(key)?.revision === revision ? this.#put(key, value) : undefined;
+  }
+
+  async delete(key: string): Promise<void> {
+    this.entries.delete(key);
+  }
+
+  #put(key: string, value: unknown): number {
+    if (this.failure !== undefined) throw this.failure;
+    this.#revision += 1;
+    this.entries.set(key, { value: structuredClone(value), revision: this.#revision });
+    return this.#revision;
+  }
+}

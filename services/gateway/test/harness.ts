@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { AgentProfile } from '@switchboard/contract';
 import type * as GatewayModule from '../src/gateway.ts';
 import type { Gateway, GatewayLimits } from '../src/gateway.ts';
-import { FakeRuns } from './fake-runs.ts';
+import { FakeRuns, MemoryBucket } from './fake-runs.ts';
 
 // By URL, so that the compiler does not take the built file into the project.
 const built = new URL('../dist/gateway.js', import.meta.url).href;
@@ -19,6 +19,9 @@ export interface LogLine {
 
 export interface TestGateway extends AsyncDisposable {
   readonly runs: FakeRuns;
+  readonly erased: readonly string[];
+  readonly inputs: ReadonlyMap<string, Uint8Array>;
+  readonly buckets: { readonly responses: MemoryBucket; readonly idempotency: MemoryBucket };
   readonly gateway: Gateway;
   readonly port: number;
   readonly url: string;
@@ -32,6 +35,9 @@ const NAMES = ['assistant', 'coder', 'team/writer', 'a', 'b', 'c', 'sim/*'];
 
 export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise<TestGateway> {
   const runs = new FakeRuns();
+  const erased: string[] = [];
+  const inputs = new Map<string, Uint8Array>();
+  const buckets = { responses: new MemoryBucket(), idempotency: new MemoryBucket() };
   const lines: LogLine[] = [];
   const waiting: ((fields: LogLine['fields']) => void)[] = [];
   const write = (fields: object, message: string) => {
@@ -44,6 +50,9 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
   const state = { queueReady: true };
   const gateway = await BuiltGateway.create({
     runs,
+    buckets,
+    putInput: async (run, data) => void inputs.set(run, data),
+    erase: async (run) => void erased.push(run),
     queueReady: () => state.queueReady,
     profiles: NAMES.map((name) => AgentProfile.parse({ name, model: '*' })),
     version: '0.0.0',
@@ -55,12 +64,16 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
       heartbeatIntervalMs: 15_000,
       statusHoldMs: 5_000,
       startedHoldMs: 0,
+      resumeWindowMs: 30_000,
       ...limits,
     },
   });
   const port = await gateway.listen(0, '127.0.0.1');
   return Object.assign(state, {
     runs,
+    buckets,
+    erased,
+    inputs,
     gateway,
     port,
     url: `http://127.0.0.1:${port}`,
@@ -112,9 +125,14 @@ export class RawClient {
 
   /** Sends a chat request with its body. */
   chat(body: object, headers = ''): void {
+    this.request('/v1/chat/completions', body, headers);
+  }
+
+  /** Posts JSON. */
+  request(path: string, body: object, headers = ''): void {
     const text = JSON.stringify(body);
     this.socket.write(
-      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+      `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
         `content-length: ${Buffer.byteLength(text)}\r\n${headers}\r\n${text}`,
     );
   }

@@ -1,6 +1,7 @@
-import { fields, type ChatRequest } from './chat-request.ts';
+import type { ChatRequest } from './chat-request.ts';
+import { sampleArguments } from './sample-arguments.ts';
 import type { Script } from './script.ts';
-import { pieces, reasoningTokens, textTokens } from './token-text.ts';
+import { argumentPieces, reasoningTokens, textTokens } from './token-text.ts';
 
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'tool_calls';
 
@@ -27,7 +28,7 @@ export function composeAnswer(script: Script, request: ChatRequest): Answer {
   const spoken =
     called === undefined
       ? textTokens(script.text, request, script.tokens)
-      : pieces(sampleArguments(request.functions.get(called)));
+      : argumentPieces(script.args ?? sampleArguments(request.functions.get(called)));
   const whole = {
     reasoning,
     spoken,
@@ -45,33 +46,11 @@ export function composeAnswer(script: Script, request: ChatRequest): Answer {
   };
 }
 
+/** The script's tool if the request has it, else the one that the request insists on. */
 function calledTool(script: Script, request: ChatRequest): string | undefined {
+  const { functions, insistsOn, results } = request;
+  const scripted = script.tool !== undefined && functions.has(script.tool);
+  const tool = scripted ? script.tool : insistsOn;
   // After the tool's result comes the answer in words; else the conversation would never end.
-  if (script.tool === undefined || request.endsWithToolResult) return undefined;
-  return request.functions.has(script.tool) ? script.tool : undefined;
-}
-
-/** Arguments that fit the types and enumerations of a flat schema. */
-function sampleArguments(schema: unknown): string {
-  const properties = fields(fields(schema)?.['properties']) ?? {};
-  const samples = Object.entries(properties).map(([name, property]) => [name, sample(property)]);
-  return JSON.stringify(Object.fromEntries(samples), null, 1);
-}
-
-function sample(property: unknown): unknown {
-  const { type, enum: choices } = fields(property) ?? {};
-  if (Array.isArray(choices)) return choices[0];
-  switch (type) {
-    case 'number':
-    case 'integer':
-      return 1;
-    case 'boolean':
-      return true;
-    case 'array':
-      return [];
-    case 'object':
-      return {};
-    default:
-      return 'simulated value';
-  }
+  return tool === undefined || results === 'unnamed' || results.has(tool) ? undefined : tool;
 }

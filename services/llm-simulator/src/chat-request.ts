@@ -7,12 +7,30 @@ export interface ChatRequest {
   readonly tokensMax: number;
   /** Text of the last message whose role is `user`; empty if there is none. */
   readonly lastUserText: string;
-  /** The last message is a tool's result: a model answers it in words. */
-  readonly endsWithToolResult: boolean;
+  /** What its messages consist of. */
+  readonly parts: PartCounts;
+  /**
+   * Functions whose results the conversation ends with; empty if it ends with another message.
+   * `unnamed`: there is a result, but no call to say whose.
+   */
+  readonly results: ReadonlySet<string> | 'unnamed';
   /** Functions it may call, by name, with the JSON schema of their arguments. */
   readonly functions: ReadonlyMap<string, unknown>;
+  /** The function that `tool_choice` wants called: the named one, or the first if any will do. */
+  readonly insistsOn: string | undefined;
   /** The body as it came. */
   readonly body: string;
+}
+
+/** Counts over all messages of a request. A string is one text. */
+export interface PartCounts {
+  readonly messages: number;
+  readonly texts: number;
+  readonly images: number;
+  readonly files: number;
+  readonly audios: number;
+  /** Parts of any other type. */
+  readonly others: number;
 }
 
 /** A request that is refused with 400. */
@@ -37,14 +55,17 @@ export function readChatRequest(body: string): ChatRequest {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw new RequestError('messages must be an array that is not empty.', 'messages');
   }
+  const { functions, insistsOn } = readTools(request['tools'], request['tool_choice']);
   return {
     model,
     stream: request['stream'] === true,
     includeUsage: fields(request['stream_options'])?.['include_usage'] === true,
     tokensMax: Math.min(limit(request['max_tokens']), limit(request['max_completion_tokens'])),
     lastUserText: lastUserText(messages),
-    endsWithToolResult: fields(messages.at(-1))?.['role'] === 'tool',
-    functions: readFunctions(request['tools'], request['tool_choice']),
+    parts: countParts(messages),
+    results: lastResults(messages),
+    functions,
+    insistsOn,
     body,
   };
 }
@@ -83,13 +104,75 @@ function lastUserText(messages: readonly unknown[]): string {
   return texts.filter((text) => typeof text === 'string').join('\n');
 }
 
-function readFunctions(tools: unknown, choice: unknown): ReadonlyMap<string, unknown> {
+const COUNTED: Readonly<Record<string, Exclude<keyof PartCounts, 'messages' | 'others'>>> = {
+  text: 'texts',
+  image_url: 'images',
+  file: 'files',
+  input_audio: 'audios',
+};
+
+function countParts(messages: readonly unknown[]): PartCounts {
+  const counts = { messages: messages.length, texts: 0, images: 0, files: 0, audios: 0, others: 0 };
+  for (const message of messages) {
+    const content = fields(message)?.['content'];
+    if (typeof content === 'string') counts.texts += 1;
+    if (!Array.isArray(content)) continue;
+    for (const part of content as readonly unknown[]) {
+      counts[COUNTED[String(fields(part)?.['type'])] ?? 'others'] += 1;
+    }
+  }
+  return counts;
+}
+
+function lastResults(messages: readonly unknown[]): ReadonlySet<string> | 'unnamed' {
+  const beforeResults = messages.findLastIndex((message) => fields(message)?.['role'] !== 'tool');
+  const called = calledNames(messages);
+  const names = new Set<string>();
+  for (const result of messages.slice(beforeResults + 1)) {
+    const name = called.get(fields(result)?.['tool_call_id']);
+    if (name === undefined) return 'unnamed';
+    names.add(name);
+  }
+  return names;
+}
+
+/** The function of each tool call in a conversation, by the call's id. */
+function calledNames(messages: readonly unknown[]): ReadonlyMap<unknown, string> {
+  const names = new Map<unknown, string>();
+  for (const message of messages) {
+    const calls = fields(message)?.['tool_calls'];
+    if (!Array.isArray(calls)) continue;
+    for (const call of calls as readonly unknown[]) {
+      const name = fields(fields(call)?.['function'])?.['name'];
+      if (typeof name === 'string') names.set(fields(call)?.['id'], name);
+    }
+  }
+  return names;
+}
+
+function readTools(tools: unknown, choice: unknown): Pick<ChatRequest, 'functions' | 'insistsOn'> {
   const functions = new Map<string, unknown>();
-  if (!Array.isArray(tools) || choice === 'none') return functions;
+  if (choice === 'none') return { functions, insistsOn: undefined };
+  const allowed = fields(fields(choice)?.['allowed_tools']);
+  const allowedNames = allowed === undefined ? undefined : functionsOf(allowed['tools']);
+  for (const [name, declared] of functionsOf(tools)) {
+    if (allowedNames?.has(name) !== false) functions.set(name, declared['parameters']);
+  }
+  const named = fields(fields(choice)?.['function'])?.['name'];
+  if (typeof named === 'string') {
+    return { functions, insistsOn: functions.has(named) ? named : undefined };
+  }
+  const any = choice === 'required' || allowed?.['mode'] === 'required';
+  return { functions, insistsOn: any ? functions.keys().next().value : undefined };
+}
+
+function functionsOf(tools: unknown): ReadonlyMap<string, Fields> {
+  const functions = new Map<string, Fields>();
+  if (!Array.isArray(tools)) return functions;
   for (const tool of tools as readonly unknown[]) {
     const declared = fields(fields(tool)?.['function']);
     const name = declared?.['name'];
-    if (typeof name === 'string') functions.set(name, declared?.['parameters']);
+    if (declared !== undefined && typeof name === 'string') functions.set(name, declared);
   }
   return functions;
 }

@@ -3,8 +3,8 @@ export const SCRIPT_HELP = `\
 llm-simulator: an OpenAI-compatible model server that does what a script says.
 
 Environment: HOST (127.0.0.1), PORT (0 = any free port).
-Routes: POST /v1/chat/completions, GET /v1/models, GET /stats, GET /log?request=<x-request-id>,
-POST /reset, GET /livez.
+Routes: POST /v1/chat/completions, GET /v1/models, GET /script (this text), GET /stats,
+GET /log?request=<x-request-id>, POST /reset, GET /livez.
 
 A script is key=value,key=value and comes as the model's name (sim/ in front is allowed) or in the
 header x-simulator-script, which wins. A model name without = answers like a small chat model:
@@ -16,12 +16,17 @@ Times are 300, 300ms or 2s. An answer takes think + tokens x pace, streamed or n
   pace=TIME            time from one token to the next, and from the last one to the end
   jitter=FRACTION|TIME spreads every wait, up to this much (0..1 of it, or a time) more or less
   seed=N               seed of the jitter (1); with the same x-request-id the waits are the same
-  text=lorem|echo|chat|request
-                       echo: the last user message; request: the JSON body as it came
-  tool=NAME            calls this function if the request has it, unless a tool's result is last
+  text=lorem|echo|chat|request|parts
+                       echo: the last user message; request: the JSON body as it came;
+                       parts: JSON of how many messages, texts, images, files, audios it had
+  tool=NAME            calls this function if the request has it, unless its result comes last
+  args=JSON|auto       arguments of the call; auto (default): some that fit its JSON schema
   reasoning=N          first N tokens of reasoning_content
   finish=stop|length|content_filter
                        finish_reason; max_tokens of the request also gives length
+
+The request's tool_choice calls a function without a script too: the one it names, or with
+required the first one; none calls none. After that function's result the answer is in words.
 
 One fault a script:
   error=400|401|429|500|503   with retry_after=SECONDS (fractions too, in retry-after-ms)

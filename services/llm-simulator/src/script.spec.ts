@@ -12,7 +12,8 @@ import {
   tuple,
 } from 'fast-check';
 
-import { parseScript, scriptOf, ScriptError } from './script.ts';
+import { ScriptError } from './script-values.ts';
+import { parseScript, scriptOf } from './script.ts';
 
 describe('a script', () => {
   it('reads every kind of value', () => {
@@ -64,6 +65,19 @@ describe('a script', () => {
     }
   });
 
+  it('takes a JSON object for the arguments of a call, with commas, braces and quotes in it', () => {
+    const objects = [
+      '{}',
+      '{"city":"Paris","days":[1,2],"at":{"lat":1,"lon":2}}',
+      String.raw`{"a":"},\"b=\"{","c":"\\"}`,
+    ];
+    for (const args of objects) {
+      const script = parseScript(`tool=weather,args=${args},pace=5ms`);
+      assert.deepEqual([script.tool, script.args, script.paceMs], ['weather', args, 5]);
+    }
+    assert.equal(parseScript('tool=weather,args=auto').args, undefined);
+  });
+
   it('takes hang=0 and status_html=0 for no fault', () => {
     assert.equal(parseScript('hang=0,status_html=0').fault, undefined);
   });
@@ -82,7 +96,11 @@ describe('a script', () => {
     ['jitter=1.5', /jitter must be a number from 0 to 1/],
     ['jitter=5parsecs', /jitter must be a time/],
     ['seed=x', /seed must be a whole number/],
-    ['text=poem', /text must be one of lorem, echo, chat, request/],
+    ['text=poem', /text must be one of lorem, echo, chat, request, parts/],
+    ['args=1', /args must be auto or a JSON object/],
+    ['args=[1]', /args must be auto or a JSON object/],
+    ['args={"a":1', /args must be auto or a JSON object/],
+    ['args={"a":1},think', /think has no value/],
     ['error=418', /error must be one of 400, 401, 429, 500, 503/],
     ['error=429,retry_after=soon', /retry_after must be a number/],
     ['retry_after=1', /retry_after needs error/],

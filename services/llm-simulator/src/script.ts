@@ -1,5 +1,20 @@
+import {
+  bad,
+  decimal,
+  duration,
+  LENGTH_MAX,
+  oneOf,
+  readPairs,
+  ScriptError,
+  tooLong,
+  type Values,
+  WAIT_MAX_MS,
+  wholeNumber,
+} from './script-values.ts';
+
 /** How the text of an answer is made: see SCRIPT_HELP. */
-export type TextStyle = 'chat' | 'echo' | 'lorem' | 'request';
+export const TEXT_STYLES = ['lorem', 'echo', 'chat', 'request', 'parts'] as const;
+export type TextStyle = (typeof TEXT_STYLES)[number];
 
 /** A fault in place of the token after `afterTokens`, or of the end if there is no such token. */
 export interface StreamFault {
@@ -30,6 +45,8 @@ export interface Script {
   readonly seed: number;
   readonly text: TextStyle;
   readonly tool?: string;
+  /** JSON of the arguments of whatever function is called. Absent: made up from its schema. */
+  readonly args?: string;
   readonly reasoningTokens: number;
   readonly fault?: Fault;
   /** The fault strikes only this many first attempts of a request id; Infinity: always. */
@@ -37,38 +54,8 @@ export interface Script {
   readonly finish?: 'stop' | 'length' | 'content_filter';
 }
 
-/** A script that cannot be read. The message names the key and is fit to be shown to the caller. */
-export class ScriptError extends Error {
-  override readonly name = 'ScriptError';
-}
-
-const LENGTH_MAX = 1_000;
 const TOKENS_MAX = 100_000;
-const WAIT_MAX_MS = 3_600_000;
 const LOREM_TOKENS = 20;
-
-const KEYS = [
-  'think',
-  'tokens',
-  'pace',
-  'jitter',
-  'seed',
-  'text',
-  'tool',
-  'reasoning',
-  'error',
-  'retry_after',
-  'times',
-  'cut',
-  'stall',
-  'hang',
-  'malformed',
-  'error_chunk',
-  'status_html',
-  'finish',
-] as const;
-type Key = (typeof KEYS)[number];
-type Values = ReadonlyMap<Key, string>;
 
 /**
  * The script of a request: the header's if there is one, else the model name's, with or without
@@ -89,10 +76,11 @@ export function scriptOf(model: string, header: string | undefined): Script {
  */
 export function parseScript(source: string): Script {
   const values = readPairs(source);
-  const text = oneOf(values, 'text', ['lorem', 'echo', 'chat', 'request'] as const) ?? 'lorem';
+  const text = oneOf(values, 'text', TEXT_STYLES) ?? 'lorem';
   const tokens =
     wholeNumber(values, 'tokens', TOKENS_MAX) ?? (text === 'lorem' ? LOREM_TOKENS : undefined);
   const tool = values.get('tool');
+  const args = readArguments(values);
   const fault = readFault(values);
   const finish = oneOf(values, 'finish', ['stop', 'length', 'content_filter'] as const);
   const times = wholeNumber(values, 'times', 1_000);
@@ -106,6 +94,7 @@ export function parseScript(source: string): Script {
     seed: wholeNumber(values, 'seed', 0xffff_ffff) ?? 1,
     text,
     ...(tool === undefined ? {} : { tool }),
+    ...(args === undefined ? {} : { args }),
     reasoningTokens: wholeNumber(values, 'reasoning', TOKENS_MAX) ?? 0,
     ...(fault === undefined ? {} : { fault }),
     faultTimes: times ?? Infinity,
@@ -113,22 +102,17 @@ export function parseScript(source: string): Script {
   };
 }
 
-function readPairs(source: string): Values {
-  if (source.length > LENGTH_MAX) throw tooLong();
-  const values = new Map<Key, string>();
-  for (const pair of source.split(',')) {
-    const equals = pair.indexOf('=');
-    const name = (equals < 0 ? pair : pair.slice(0, equals)).trim();
-    const key = KEYS.find((known) => known === name);
-    if (key === undefined) {
-      throw new ScriptError(`unknown key ${JSON.stringify(name)}; known are ${KEYS.join(', ')}`);
-    }
-    const value = equals < 0 ? '' : pair.slice(equals + 1).trim();
-    if (value === '') throw new ScriptError(`${key} has no value`);
-    if (values.has(key)) throw new ScriptError(`${key} is given twice`);
-    values.set(key, value);
+function readArguments(values: Values): string | undefined {
+  const value = values.get('args');
+  if (value === undefined || value === 'auto') return undefined;
+  try {
+    const parsed: unknown = JSON.parse(value);
+    // Anything else that is JSON cannot be the arguments of a function.
+    if (value.startsWith('{') && parsed !== null) return value;
+  } catch {
+    // Said below: the parser's own words are of no more help.
   }
-  return values;
+  throw bad('args', value, 'auto or a JSON object');
 }
 
 function readFault(values: Values): Fault | undefined {
@@ -161,49 +145,4 @@ function readJitter(values: Values): Script['jitter'] {
   if (value === undefined) return { fraction: 0, ms: 0 };
   if (/[a-z]$/.test(value)) return { fraction: 0, ms: duration(values, 'jitter') ?? 0 };
   return { fraction: decimal(values, 'jitter', 1) ?? 0, ms: 0 };
-}
-
-function duration(values: Values, key: Key): number | undefined {
-  const value = values.get(key);
-  if (value === undefined) return undefined;
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(value) ?? [];
-  const ms = Number(digits) * (unit === 's' ? 1_000 : 1);
-  if (!(ms <= WAIT_MAX_MS)) throw bad(key, value, 'a time such as 300, 300ms or 2s, at most 3600s');
-  return ms;
-}
-
-function wholeNumber(values: Values, key: Key, max: number): number | undefined {
-  const value = values.get(key);
-  if (value === undefined) return undefined;
-  const number = /^\d+$/.test(value) ? Number(value) : NaN;
-  if (!(number <= max)) throw bad(key, value, `a whole number from 0 to ${max}`);
-  return number;
-}
-
-function decimal(values: Values, key: Key, max: number): number | undefined {
-  const value = values.get(key);
-  if (value === undefined) return undefined;
-  const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
-  if (!(number <= max)) throw bad(key, value, `a number from 0 to ${max}`);
-  return number;
-}
-
-function oneOf<const Choice extends string | number>(
-  values: Values,
-  key: Key,
-  choices: readonly Choice[],
-): Choice | undefined {
-  const value = values.get(key);
-  if (value === undefined) return undefined;
-  const choice = choices.find((candidate) => String(candidate) === value);
-  if (choice === undefined) throw bad(key, value, `one of ${choices.join(', ')}`);
-  return choice;
-}
-
-function bad(key: Key, value: string, expected: string): ScriptError {
-  return new ScriptError(`${key} must be ${expected}, not ${JSON.stringify(value)}`);
-}
-
-function tooLong(): ScriptError {
-  return new ScriptError(`a script has at most ${LENGTH_MAX} characters`);
 }

@@ -6,7 +6,9 @@ import { Pacing } from './pacing.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 import { Run } from './run.ts';
 import { RunLog, type RunRecord } from './run-log.ts';
-import { scriptOf, ScriptError, type Script } from './script.ts';
+import { SCRIPT_HELP } from './script-help.ts';
+import { ScriptError } from './script-values.ts';
+import { scriptOf, type Script } from './script.ts';
 import { simulatorStats } from './stats.ts';
 import { errorJson } from './wire.ts';
 
@@ -64,6 +66,8 @@ class Simulator {
         return { method: 'POST', handle: (request, response) => this.#chat(request, response) };
       case '/v1/models':
         return get(() => ({ object: 'list', data: MODELS.map((id) => this.#model(id)) }));
+      case '/script':
+        return { method: 'GET', handle: (_request, response) => sendHelp(response) };
       case '/stats':
         return get(() => simulatorStats(this.#runs.counts(), this.openSockets));
       case '/log':
@@ -180,6 +184,10 @@ function requestIdOf(request: IncomingMessage): string | undefined {
   if (header.length <= REQUEST_ID_LENGTH_MAX) return header;
   const message = `x-request-id has more than ${REQUEST_ID_LENGTH_MAX} characters.`;
   throw new RequestError(message, 'x-request-id');
+}
+
+function sendHelp(response: ServerResponse): void {
+  response.writeHead(200, ['content-type', 'text/plain; charset=utf-8']).end(SCRIPT_HELP);
 }
 
 function sendJson(response: ServerResponse, status: number, body: string): void {

@@ -37,11 +37,17 @@ export function pieces(text: string): readonly string[] {
   return text.match(/\s*\S{1,16}|\s+$/gu) ?? [];
 }
 
+/** Cuts the arguments of a call into pieces as small as models send them: 6 characters. */
+export function argumentPieces(json: string): readonly string[] {
+  return json.match(/.{1,6}/gsu) ?? [];
+}
+
 const SOURCES: Readonly<Record<TextStyle, (request: ChatRequest) => readonly string[]>> = {
   lorem: () => LOREM,
   chat: () => CHAT,
   echo: (request) => pieces(request.lastUserText),
   request: (request) => pieces(request.body),
+  parts: (request) => pieces(JSON.stringify(request.parts)),
 };
 
 function repeatTo(source: readonly string[], count: number): readonly string[] {

@@ -16,17 +16,6 @@ interface Completion {
   readonly usage: Readonly<Record<string, unknown>>;
 }
 
-const WEATHER = {
-  type: 'function',
-  function: {
-    name: 'weather',
-    parameters: {
-      type: 'object',
-      properties: { city: { type: 'string' }, unit: { enum: ['celsius', 'kelvin'] } },
-    },
-  },
-};
-
 function spoken(stream: readonly Chunk[]): string {
   return stream.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
 }
@@ -81,44 +70,6 @@ describe('an answer', () => {
     assert.match(completion(body).choices[0]?.message.content ?? '', /simulator/);
   });
 
-  it('calls the scripted tool in pieces when the request has it', async (context) => {
-    const client = await simulated(context);
-    const asked = { model: 'tool=weather', stream: true, tools: [WEATHER] };
-    const stream = chunks((await client.chat(asked).reply).body);
-    const calls = stream.flatMap((chunk) => chunk.choices[0]?.delta.tool_calls ?? []);
-    assert.equal(calls[0]?.function.name, 'weather');
-    assert.ok(calls.filter((call) => call.function.arguments !== '').length > 1);
-    assert.deepEqual(JSON.parse(calls.map((call) => call.function.arguments).join('')), {
-      city: 'simulated value',
-      unit: 'celsius',
-    });
-    assert.equal(stream.at(-1)?.choices[0]?.finish_reason, 'tool_calls');
-  });
-
-  it('calls the scripted tool in an answer that is not streamed', async (context) => {
-    const client = await simulated(context);
-    const { body } = await client.chat({ model: 'tool=weather', tools: [WEATHER] }).reply;
-    const [choice] = completion(body).choices;
-    assert.equal(choice?.message.content, null);
-    assert.equal(choice.message.tool_calls?.[0]?.function.name, 'weather');
-    assert.equal(choice.finish_reason, 'tool_calls');
-  });
-
-  it('is in words without the tool, with tool_choice none and after a result', async (context) => {
-    const client = await simulated(context);
-    const model = 'tool=weather';
-    const result = [{ role: 'tool', tool_call_id: 'c', content: '20 degrees' }];
-    const variants = [
-      { model },
-      { model, tools: [WEATHER], tool_choice: 'none' },
-      { model, tools: [WEATHER], messages: result },
-    ];
-    for (const asked of variants) {
-      const { body } = await client.chat(asked).reply;
-      assert.equal(completion(body).choices[0]?.finish_reason, 'stop');
-    }
-  });
-
   it('reasons first, streamed or not', async (context) => {
     const client = await simulated(context);
     const model = 'reasoning=2,tokens=1';
@@ -151,6 +102,20 @@ describe('an answer', () => {
     const { body } = await client.chat({ model: 'text=request', temperature: 0.5 }).reply;
     const request: object = JSON.parse(completion(body).choices[0]?.message.content ?? '');
     assert.ok('temperature' in request && request.temperature === 0.5);
+  });
+
+  it('can count what the request had, to see which parts arrived', async (context) => {
+    const client = await simulated(context);
+    const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,' } };
+    const messages = [
+      { role: 'system', content: 'Be short.' },
+      { role: 'user', content: [{ type: 'text', text: 'Compare these.' }, image, image] },
+      { role: 'user', content: [{ type: 'file', file: { file_data: '' } }, { type: 'new' }] },
+    ];
+    const { body } = await client.chat({ model: 'text=parts', messages }).reply;
+    const counts: object = JSON.parse(completion(body).choices[0]?.message.content ?? '');
+    const expected = { messages: 3, texts: 2, images: 2, files: 1, audios: 0, others: 1 };
+    assert.deepEqual(counts, expected);
   });
 
   it('of 100,000 tokens arrives whole at a slow reader', async (context) => {
@@ -208,6 +173,9 @@ describe('a request that cannot be answered', () => {
   it('leaves the other routes in order', async (context) => {
     const client = await simulated(context);
     assert.equal((await client.send('GET', '/livez').reply).status, 200);
+    const help = await client.send('GET', '/script').reply;
+    assert.match(help.headers['content-type'] ?? '', /^text\/plain/);
+    assert.match(help.body, /tool=NAME/);
     const { body } = await client.send('GET', '/v1/models').reply;
     const { data }: { data: { id: string }[] } = JSON.parse(body);
     assert.equal(data[0]?.id, 'assistant');

@@ -5,11 +5,10 @@ import { after, afterEach, before, describe, it } from 'node:test';
 
 import { startWorker } from '@switchboard/stack';
 import type { Worker } from '@switchboard/stack';
-import { leakGuard, seededRandom, testSeed, until } from '@switchboard/testkit';
+import { Cable, leakGuard, seededRandom, testSeed, until } from '@switchboard/testkit';
 import type { SeededRandom } from '@switchboard/testkit';
 
 import { ask, chatBody } from '../chat.ts';
-import { NatsRelay } from '../nats-relay.ts';
 import { RawClient } from '../raw-client.ts';
 import { PATIENCE_MS, TestStack } from '../test-stack.ts';
 
@@ -27,23 +26,23 @@ const GOES_ON_MAX_MS = 1_000;
 const RECONNECTS = 4;
 
 let stack: TestStack;
-let relay: NatsRelay;
+let cable: Cable;
 let worker: Worker;
 /** When each caller left, by request id. */
 const leftAtMs = new Map<string, number>();
 
 before(async () => {
   stack = await TestStack.start({ workers: 0 });
-  relay = await NatsRelay.to(stack.stack.nats.port);
+  cable = await Cable.to(stack.stack.nats.port);
   worker = await startWorker({
-    natsUrl: relay.url,
+    natsUrl: cable.url,
     poolSize: POOL_SIZE,
     openaiBaseUrl: stack.stack.simulator?.baseUrl,
   });
 });
 after(async () => {
   await worker.process.stop();
-  relay.close();
+  cable.close();
   await stack.stop();
 });
 
@@ -130,16 +129,16 @@ describe('callers who leave', () => {
         }),
       );
       await stack.modelRuns(POOL_SIZE);
-      const accepted = relay.accepted;
-      relay.break();
+      const accepted = cable.accepted;
+      cable.unplug();
       await Promise.all(
         leaving.map(async ({ id, client }) => {
           await delay(random.int(0, 300));
           leftAtMs.set(id, client.leave());
         }),
       );
-      relay.mend();
-      const back = () => relay.accepted > accepted;
+      cable.mend();
+      const back = () => cable.accepted > accepted;
       await until(back, { what: 'the worker to reconnect', timeoutMs: PATIENCE_MS });
       const answers = await Promise.all(staying);
       const expected = await ask(stack.url, chatBody('sim/tokens=40'));

@@ -35,6 +35,7 @@ export class NatsServer {
   readonly #scratch: string;
   readonly #onLine: LineListener | undefined;
   #process: ManagedProcess;
+  readonly #watchers: ((started: ManagedProcess) => void)[] = [];
 
   private constructor(
     port: number,
@@ -87,10 +88,17 @@ export class NatsServer {
     return this.#process.kill(signal);
   }
 
+  /** Tells of the process of now, and of each one that `restart` starts. */
+  eachProcess(watcher: (started: ManagedProcess) => void): void {
+    this.#watchers.push(watcher);
+    watcher(this.#process);
+  }
+
   /** Starts it again on the same port and store; stops it first if it still runs. */
   async restart(): Promise<void> {
     await this.#process.stop();
     this.#process = await launch(this.#configFile, this.#onLine);
+    for (const watcher of this.#watchers) watcher(this.#process);
   }
 
   /** Stops it and removes its temporary files. */

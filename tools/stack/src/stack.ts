@@ -56,7 +56,7 @@ export class Stack {
     const { promise, resolve } = Promise.withResolvers<ManagedProcess>();
     this.unexpectedExit = promise;
     this.#reportExit = resolve;
-    this.#watch(nats.process);
+    nats.eachProcess((started) => this.#watch(started));
     if (simulator !== undefined) this.#watch(simulator.process);
   }
 

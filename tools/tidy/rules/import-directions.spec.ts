@@ -18,8 +18,10 @@ test('imports down the layers are fine', () => {
     ['libs/contract/src/a.ts', 'zod', 'node:crypto'],
     ['libs/pool/src/a.spec.ts', 'fast-check', '@switchboard/testkit'],
     ['services/gateway/test/a.ts', '@switchboard/testkit', '@switchboard/stack', 'openai'],
+    ['libs/client/src/a.ts', 'openai', 'openai/resources/responses/responses'],
     ['tools/demo/users.ts', 'openai', '@switchboard/stack'],
     ['tools/storm/observer.ts', '@nats-io/jetstream', '@switchboard/contract'],
+    ['tools/dead-letters/main.ts', '@switchboard/transport', '@switchboard/command-line'],
     ['test/whole.int.spec.ts', '@switchboard/gateway', '@switchboard/stack'],
   ];
   for (const [path, ...specifiers] of cases) assert.equal(holds(path, ...specifiers), 0, path);
@@ -36,8 +38,16 @@ test('each import up or across the layers is a problem', () => {
     ['libs/contract/src/a.ts', '@switchboard/pool', '@nestjs/common', 'yaml'],
     ['libs/pool/src/a.ts', 'zod', '@switchboard/contract'],
     ['libs/testkit/src/a.ts', '@switchboard/transport', '@nats-io/transport-node'],
+    [
+      'libs/client/src/a.ts',
+      '@switchboard/transport',
+      '@switchboard/platform/logging',
+      'prom-client',
+    ],
+    ['libs/clients/src/a.ts', 'openai'],
     ['tools/demo/a.ts', '@switchboard/gateway', '@nestjs/core'],
     ['tools/storm/load.ts', '@nats-io/jetstream', '@switchboard/transport'],
+    ['tools/dead-letters/main.ts', '@nats-io/jetstream', '@switchboard/gateway'],
   ];
   for (const [path, ...specifiers] of cases) {
     assert.equal(holds(path, ...specifiers), specifiers.length, path);

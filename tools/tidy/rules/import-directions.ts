@@ -13,7 +13,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'libs/client': ['contract'],
   'libs/testkit': ['contract'],
   services: ['transport', 'platform', 'contract'],
-  tools: ['contract', 'platform', 'external', 'stack', 'testkit', 'llm-simulator'],
+  tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
+  // Drills are what the client is for.
+  'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
+  // Dead letters are NATS's, and the transport is the way to it.
+  'tools/dead-letters': ['transport', 'contract', 'platform', 'command-line'],
 };
 /** Besides, in tests: the harness, the launcher of real processes, and the double of a model. */
 const IN_TESTS = ['testkit', 'stack', 'external', 'llm-simulator'];
@@ -31,12 +35,12 @@ const RESERVED: readonly {
     message: 'only libs/transport speaks to NATS',
   },
   {
-    // In tests and tools the SDK is the caller of the gateway, not the way to a model.
+    // In tests, tools and the client the SDK is the caller of the gateway, not the way to a model.
     pattern: /^openai($|\/)/,
     allowed: (path) =>
       path.startsWith('services/agent-worker/src/llm/') ||
       isTest(path) ||
-      /^(tools|test)\//.test(path),
+      /^(libs\/client|tools|test)\//.test(path),
     message: 'only services/agent-worker/src/llm speaks to model endpoints',
   },
   {

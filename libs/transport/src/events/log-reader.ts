@@ -4,6 +4,7 @@ import {
   decodeEvents,
   EVENTS_STREAM,
   type EventMessage,
+  type RunEvent,
   runEnd,
   runEvents,
   runLog,
@@ -11,6 +12,7 @@ import {
 } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { api, StoreError } from '../link/store.ts';
+import { INCOMPLETE, RunSequence } from './run-sequence.ts';
 
 export interface LoggedMessage {
   readonly seq: number;
@@ -37,6 +39,8 @@ export type LogPosition = { readonly seq: number } | { readonly fromMs: number }
 
 /** Most messages of one {@link readLog} call. */
 const BATCH = 256;
+/** After so many bytes it brings no further message. */
+const BATCH_BYTES = 262_144;
 
 /** Where a run stands; undefined when nobody has claimed or ended it. @throws StoreError */
 export async function readState(link: NatsLink, run: string): Promise<RunState | undefined> {
@@ -54,6 +58,21 @@ export async function readState(link: NatsLink, run: string): Promise<RunState |
     back: said?.message.back === true,
     lastSeq,
   };
+}
+
+/** How far a run has come, as the log tells it. */
+export interface Standing {
+  readonly end?: LoggedMessage | undefined;
+  /** What anybody said last, which may be later than the end; undefined when nothing is stored. */
+  readonly newest?: LoggedMessage | undefined;
+}
+
+/** @throws StoreError */
+export async function readStanding(link: NatsLink, run: string): Promise<Standing> {
+  // The newest first: an end may come between the two.
+  const newest = await readLast(link, runEvents(run), run);
+  if (newest === undefined || newest.isEnd) return { end: newest, newest };
+  return { end: await readLast(link, runEnd(run), run), newest };
 }
 
 /**
@@ -100,7 +119,7 @@ async function holds(link: NatsLink, filter: string): Promise<boolean> {
 }
 
 /**
- * Up to 256 messages of a run from `from` on, in order.
+ * Up to 256 messages of a run from `from` on, in order; fewer when they are large.
  * @throws StoreError `away` or `unknown`
  */
 export async function readLog(
@@ -116,6 +135,7 @@ export async function readLog(
     const batch = await manager.direct.getBatch(EVENTS_STREAM, {
       ...('seq' in from ? { seq: from.seq } : { start_time: new Date(from.fromMs) }),
       batch: BATCH,
+      max_bytes: BATCH_BYTES,
       next_by_subj: runEvents(run),
     });
     for await (const stored of batch) {
@@ -132,6 +152,39 @@ export async function readLog(
     throw new StoreError('unknown', 'the event log did not answer', error);
   }
   return result;
+}
+
+/** How often, and how far apart, a log that a replica does not hold whole yet is read on. */
+const WHOLE_TRIES = 100;
+const WHOLE_RETRY_MS = 50;
+
+/**
+ * Everything a reader of the run would have been given by now. When the beginning or a part before
+ * the end is not stored any more, the last event is the failure `answer_incomplete`.
+ * @throws StoreError `away` or `unknown`
+ */
+export async function readWhole(link: NatsLink, run: string): Promise<readonly RunEvent[]> {
+  const { newest } = await readStanding(link, run);
+  if (newest === undefined) return [];
+  const sequence = new RunSequence();
+  const events: RunEvent[] = [];
+  let seq = 1;
+  for (let tries = 0; seq <= newest.seq && !sequence.ended;) {
+    const read = await readLog(link, run, { seq });
+    for (const { message, isEnd } of read) {
+      const added = sequence.take(message, isEnd);
+      if (added === undefined && (isEnd || sequence.attempt === 0)) return [...events, INCOMPLETE];
+      events.push(...(added ?? []));
+    }
+    seq = (read.at(-1)?.seq ?? seq - 1) + 1;
+    if (read.length > 0) continue;
+    // A replica that is behind, or somebody has just removed it.
+    tries += 1;
+    if (tries >= WHOLE_TRIES) throw new StoreError('unknown', 'the event log is not whole');
+    if (!(await hasEvents(link, run))) return [];
+    await new Promise((resolve) => setTimeout(resolve, WHOLE_RETRY_MS));
+  }
+  return events;
 }
 
 interface GetAnswer {

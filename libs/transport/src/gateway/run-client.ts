@@ -2,33 +2,39 @@
  * The gateway's side of runs: submit, follow, cancel.
  *
  * - C1 a run that `submit` returned ends exactly once, whatever happens to workers and NATS.
- * - C2 an end written here is stored first, then the request is deleted, then the worker is told:
- *   in every other order a crash between two steps loses the end or runs for nobody.
+ * - C2 an end written here is stored first, then the worker is told, then the request is deleted:
+ *   before it is stored, a crash would lose the end, or run for nobody.
  * - C3 a request whose storing is in doubt is undone, so that nobody pays for an answer nobody
  *   waits for.
+ * - C4 every reader of a run, at any gateway, is given the same events in the same order.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import {
   type AgentProfile,
-  type ChatRequest,
-  decodeEvents,
-  ENVELOPE_BYTES,
-  gatewayEvents,
+  gatewayLive,
+  gatewayOf,
   newRunId,
   type RunEvent,
-  type RunRequest,
   SwitchboardError,
-  toError,
   userToken,
 } from '@switchboard/contract';
+import { readStanding, readWhole } from '../events/log-reader.ts';
 import type { TransportLog } from '../link/log.ts';
 import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
 import { StoreError } from '../link/store.ts';
-import { ensureStreams, type StreamBounds } from '../link/topology.ts';
+import type { StreamBounds } from '../link/topology.ts';
 import { CancelSender } from './cancel-sender.ts';
+import { tryToEnd } from './end-writer.ts';
+import { FollowedRuns, toHeard } from './followed-runs.ts';
+import { type FollowHandle, OwnRun, type RunHandle } from './handles.ts';
 import { Limiter } from './limiter.ts';
+import { Presence } from './presence.ts';
+import type { Reader } from './reader.ts';
+import type { Leaving } from './readers.ts';
 import { type CancelReason, Run } from './run.ts';
 import { RequestPublisher } from './request-publisher.ts';
+import { StreamKeeper } from './stream-keeper.ts';
+import { encodeRequest, type Submission } from './submission.ts';
 
 export interface RunClientOptions extends StreamBounds {
   /** This gateway's token: part of every run id and subject it makes. */
@@ -36,40 +42,31 @@ export interface RunClientOptions extends StreamBounds {
   /** Worker classes whose queues are made. */
   readonly pools: readonly string[];
   readonly maxOutstandingPerUser: number;
+  /** How often it says that it lives. Default 3,000 ms; workers take it for lost after 12 s. */
+  readonly beatMs?: number | undefined;
+  /** How often it says of which runs of other gateways it has readers. Default 10,000 ms. */
+  readonly readersBeatMs?: number | undefined;
   readonly log: TransportLog;
 }
 
-export interface Submission {
-  readonly requestId: string;
-  /** Identity for fairness; hashed before it leaves the process. */
-  readonly user: string;
-  readonly profile: AgentProfile;
-  /** What followed the prefix of a wildcard profile. */
-  readonly model?: string | undefined;
-  readonly stream: boolean;
-  readonly chat: ChatRequest;
+export interface FollowOptions {
+  /** The run is known to have begun: when its log is empty, its events are gone. */
+  readonly begun?: boolean | undefined;
 }
 
-/** One accepted run. */
-export interface RunHandle {
-  readonly run: string;
-  /** When it was stored in the queue, epoch milliseconds. */
-  readonly acceptedAtMs: number;
-  /**
-   * In order, each once; the last is the end. For one reader. Never throws for what a run can do.
-   */
-  events(signal?: AbortSignal): AsyncIterable<RunEvent>;
-  /**
-   * Ends the run wherever it is. Idempotent; resolves when the end is stored or known. Never
-   * throws.
-   */
-  cancel(reason: CancelReason): Promise<void>;
-}
+/**
+ * What the log knows of a run. A queued run that nobody has claimed is `unknown`, and so is one
+ * whose events were removed.
+ */
+export type RunState = 'unknown' | 'open' | 'ended';
 
 /** How often queue time-outs and silent runs are looked at. */
 const SWEEP_MS = 500;
 /** Reads of the log at once: after a reconnect every open run has one to make. */
 const READS_AT_ONCE = 16;
+/** How often an end for a run of another gateway is tried to be stored. */
+const CANCEL_TRIES = 5;
+const CANCEL_RETRY_MS = 200;
 
 export class RunClient {
   readonly #link: NatsLink;
@@ -78,30 +75,44 @@ export class RunClient {
   readonly #runs = new Map<string, Run>();
   readonly #limiter = new Limiter(READS_AT_ONCE);
   readonly #cancels: CancelSender;
-  /** When each pool's stream was made. */
-  readonly #incarnations = new Map<string, string>();
+  readonly #followed: FollowedRuns;
+  readonly #presence: Presence;
+  readonly #streams: StreamKeeper;
   readonly #closing = new AbortController();
   #subscription: Subscription | undefined;
   #removeListener: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
-  #ensured = false;
   #draining = false;
-  #empty = Promise.withResolvers<void>();
+  #unread = Promise.withResolvers<void>();
 
   constructor(link: NatsLink, options: RunClientOptions) {
     this.#link = link;
     this.#cancels = new CancelSender(link);
     this.#options = options;
+    this.#streams = new StreamKeeper(link, options);
     this.#publisher = new RequestPublisher({
       link,
       maxOutstandingPerUser: options.maxOutstandingPerUser,
       replicas: options.replicas,
     });
+    this.#followed = new FollowedRuns(link, {
+      gateway: options.gateway,
+      limiter: this.#limiter,
+      log: options.log,
+      onReaders: (run, here, leaving) => this.#onReaders(run, here, leaving),
+      onIncomplete: (run) => this.#runs.get(run)?.incomplete(),
+    });
+    this.#presence = new Presence(link, {
+      ...options,
+      onReaders: (run, gateway, reads) => {
+        this.#runs.get(run)?.readers.heardElsewhere(gateway, reads);
+      },
+    });
   }
 
   /** Connected, streams made, not draining. */
   get ready(): boolean {
-    return this.#link.connected && this.#ensured && !this.#draining;
+    return this.#streams.made && !this.#draining;
   }
 
   /** Runs that were accepted and have not ended. */
@@ -115,18 +126,22 @@ export class RunClient {
     this.#removeListener = this.#link.listen({
       up: (connection) => {
         if (this.#subscription === undefined || this.#subscription.isClosed()) {
-          this.#subscription = connection.subscribe(gatewayEvents(this.#options.gateway), {
+          this.#subscription = connection.subscribe(gatewayLive(this.#options.gateway), {
             callback: (_error, message) => this.#onMessage(message),
           });
         }
-        void this.#ensure(this.#link.epoch);
         this.#cancels.repeat();
+        this.#followed.up(connection);
         for (const run of this.#runs.values()) run.reconnected();
       },
-      down: () => {
-        this.#ensured = false;
-      },
     });
+    this.#streams.start();
+    this.#presence.start();
+  }
+
+  /** A fresh run id of this gateway. */
+  newRunId(): string {
+    return newRunId(this.#options.gateway);
   }
 
   /**
@@ -142,142 +157,185 @@ export class RunClient {
         retryAfterMs: 1_000,
       });
     }
-    if (!this.#link.connected || !this.#ensured) throw unavailable();
-    const id = newRunId(this.#options.gateway);
-    const { profile } = submission;
-    const run = new Run(this.#link, {
-      id,
-      requestId: submission.requestId,
-      pool: profile.pool,
-      queueTimeoutMs: profile.queue_timeout * 1_000,
-      log: this.#options.log,
-      incarnation: () => (this.#ensured ? this.#incarnations.get(profile.pool) : undefined),
-      limiter: this.#limiter,
-      onEnd: () => this.#forget(id),
-      onCancelled: () => this.#cancels.publish(id),
-    });
+    if (!this.#streams.made) throw unavailable();
+    const id = submission.run ?? this.newRunId();
+    if (gatewayOf(id) !== this.#options.gateway || this.#runs.has(id)) {
+      throw new TypeError('not a fresh run id of this gateway');
+    }
+    const data = encodeRequest(id, submission, this.#link.maxPayload);
+    const run = this.#newRun(id, submission);
     // Registered before anything is sent: the first event may come before the acknowledgement.
     this.#runs.set(id, run);
+    // A run that goes on by itself is most often not read from its beginning.
+    const reader = this.#followed.read(id, { fresh: submission.onDisconnect !== 'continue' });
     try {
+      const { profile, user } = submission;
       const queued = await this.#publisher.publish({
         pool: profile.pool,
-        user: userToken(submission.user),
+        user: userToken(user),
         run: id,
-        data: this.#encode(id, submission),
+        data,
         ttlSeconds: backstopSeconds(profile),
       });
       run.accepted(queued);
     } catch (error) {
-      this.#undo(run, error);
+      this.#undo(run, reader, error);
       throw error instanceof StoreError ? unavailable(error) : error;
     }
     if (signal.aborted) {
       void run.cancel('client_gone');
+      reader.close();
       signal.throwIfAborted();
     }
-    return run;
+    return new OwnRun(run, reader);
   }
 
-  /** Refuses new runs and waits until those there are have ended, at most `timeoutMs`. */
+  /**
+   * Adds a reader of any run, of any gateway, live or ended. One that nobody knows has no events
+   * (yet). @throws TypeError when `run` is not a run id
+   */
+  follow(run: string, options: FollowOptions = {}): Promise<FollowHandle> {
+    return Promise.resolve(this.#followed.read(run, { begun: options.begun === true }));
+  }
+
+  /** @throws SwitchboardError `queue_unavailable` @throws TypeError when `run` is not a run id */
+  async find(run: string): Promise<RunState> {
+    const { end, newest } = await this.#ask(() => readStanding(this.#link, run));
+    if (end !== undefined) return 'ended';
+    return newest === undefined ? 'unknown' : 'open';
+  }
+
+  /**
+   * What a reader of the run would have been given by now. When part of it is not stored any more,
+   * the last event is the failure `answer_incomplete`.
+   * @throws SwitchboardError `queue_unavailable` @throws TypeError when `run` is not a run id
+   */
+  readLogged(run: string): Promise<readonly RunEvent[]> {
+    return this.#ask(() => readWhole(this.#link, run));
+  }
+
+  /**
+   * Ends a run of any gateway, unless it has its end. Also stores an end for a run that does not
+   * exist: the caller knows it. Idempotent; resolves when the end is stored or known.
+   * @throws SwitchboardError `queue_unavailable` @throws TypeError when `run` is not a run id
+   */
+  async cancelRun(run: string, reason: CancelReason): Promise<void> {
+    const own = this.#runs.get(run);
+    if (own !== undefined) return own.cancel(reason);
+    await this.#ask(() => tryToEnd(this.#link, run, { type: 'cancelled', reason }, 'always'));
+    this.#cancels.publish(run);
+    this.#followed.catchUp(run);
+  }
+
+  /** Refuses new runs and waits until nobody reads an open run here, at most `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    if (this.#runs.size === 0) return;
+    if (!this.#isRead()) return;
     const timeout = new AbortController();
-    await Promise.race([this.#empty.promise, abortableSleep(timeoutMs, timeout.signal)]);
+    await Promise.race([this.#unread.promise, abortableSleep(timeoutMs, timeout.signal)]);
     timeout.abort();
   }
 
-  /** Cancels what is still open and stops. The link belongs to the caller. */
+  /**
+   * Cancels the open runs that nobody can come back to, leaves the others, and stops. The link
+   * belongs to the caller.
+   */
   async close(): Promise<void> {
     this.#draining = true;
-    const cancels = [...this.#runs.values()].map((run) => run.cancel('shutdown'));
+    const ending = [...this.#runs.values()].filter((run) => !run.outlivesGateway);
     const timeout = new AbortController();
-    await Promise.race([Promise.all(cancels), abortableSleep(3_000, timeout.signal)]);
+    await Promise.race([
+      Promise.all(ending.map((run) => run.cancel('shutdown'))),
+      abortableSleep(3_000, timeout.signal),
+    ]);
     timeout.abort();
     this.#closing.abort();
     clearInterval(this.#sweeper);
     this.#removeListener?.();
     this.#subscription?.unsubscribe();
+    this.#presence.close();
+    this.#streams.close();
     for (const run of this.#runs.values()) run.close();
+    this.#followed.close();
+  }
+
+  #newRun(id: string, { requestId, profile, ...policy }: Submission): Run {
+    return new Run(this.#link, {
+      id,
+      requestId,
+      pool: profile.pool,
+      queueTimeoutMs: profile.queue_timeout * 1_000,
+      onDisconnect: policy.onDisconnect ?? 'cancel',
+      resumeWindowMs: policy.resumeWindowMs ?? 0,
+      elsewhereMs: Presence.elsewhereMs(this.#options.readersBeatMs),
+      log: this.#options.log,
+      incarnation: () => this.#streams.incarnation(profile.pool),
+      limiter: this.#limiter,
+      lookUp: () => this.#followed.lookUp(id),
+      catchUp: () => this.#followed.catchUp(id),
+      onEnd: () => this.#forget(id),
+      onCancelled: () => this.#cancels.publish(id),
+    });
   }
 
   #onMessage(message: Msg): void {
-    // events.<gateway>.<run>.claim, ….log.<attempt> or ….end
-    const [, , id, kind] = message.subject.split('.');
-    const run = id === undefined ? undefined : this.#runs.get(id);
-    if (run === undefined) return;
-    try {
-      run.push(decodeEvents(message.string()), kind === 'end');
-    } catch (error) {
-      // Not its message: a parser quotes what it could not read.
-      this.#options.log.error(
-        { ...run.names, reason: toError(error).name },
-        'unreadable run event',
-      );
-    }
+    const [, , id] = message.subject.split('.');
+    if (id === undefined) return;
+    const run = this.#runs.get(id);
+    if (run === undefined && this.#followed.readersOf(id) === 0) return;
+    const heard = toHeard(message, this.#options.log);
+    if (heard === undefined) return;
+    this.#followed.hear(id, heard);
+    run?.hear(heard);
+  }
+
+  #onReaders(run: string, here: number, leaving: Leaving | undefined): void {
+    if (gatewayOf(run) !== this.#options.gateway) this.#presence.changed(run, here, leaving);
+    else this.#runs.get(run)?.readers.changed(here, leaving);
+    this.#noteUnread();
   }
 
   #forget(id: string): void {
     this.#runs.delete(id);
-    if (this.#runs.size === 0) {
-      this.#empty.resolve();
-      this.#empty = Promise.withResolvers();
-    }
+    this.#noteUnread();
+  }
+
+  #isRead(): boolean {
+    return [...this.#runs.values()].some((run) => run.readers.here > 0);
+  }
+
+  #noteUnread(): void {
+    if (!this.#draining || this.#isRead()) return;
+    this.#unread.resolve();
+    this.#unread = Promise.withResolvers();
   }
 
   /**
    * C3: refused is refused; anything in doubt is ended and taken off the queue when NATS is back.
    */
-  #undo(run: Run, error: unknown): void {
+  #undo(run: Run, reader: Reader, error: unknown): void {
     if (error instanceof StoreError) void run.cancel('client_gone');
     else this.#forget(run.run);
+    reader.close();
   }
 
-  #encode(id: string, submission: Submission): Uint8Array {
-    const { requestId, profile, model, stream, chat } = submission;
-    const request: RunRequest = {
-      v: 1,
-      run: id,
-      requestId,
-      agent: profile.name,
-      ...(model === undefined ? {} : { model }),
-      stream,
-      chat,
-      queueTimeoutMs: Math.round(profile.queue_timeout * 1_000),
-    };
-    const data = new TextEncoder().encode(JSON.stringify(request));
-    const most = this.#link.maxPayload - ENVELOPE_BYTES;
-    if (data.length > most) {
-      throw new SwitchboardError(
-        'body_too_large',
-        `The request is ${data.length} bytes; the most this system takes is ${most}.`,
-      );
+  /** Tries a few times, for an election or a reconnect. @throws SwitchboardError */
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#limiter.run(question);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        if (tries >= CANCEL_TRIES) throw unavailable(error);
+      }
+      await abortableSleep(CANCEL_RETRY_MS, this.#closing.signal);
     }
-    return data;
   }
 
   #sweep(): void {
     const now = Date.now();
     for (const run of this.#runs.values()) run.sweep(now);
-  }
-
-  /** One loop per connection epoch: what an earlier one still waits for is not waited for here. */
-  async #ensure(epoch: number): Promise<void> {
-    let reported = '';
-    while (!this.#closing.signal.aborted && this.#link.connected && this.#link.epoch === epoch) {
-      try {
-        const { pools } = this.#options;
-        const made = await ensureStreams(this.#link.connection, pools, this.#options);
-        for (const [pool, created] of made) this.#incarnations.set(pool, created);
-        if (this.#link.epoch === epoch) this.#ensured = true;
-        return;
-      } catch (error) {
-        const reason = toError(error).message;
-        if (reason !== reported) this.#options.log.warn({ reason }, 'streams not made; trying on');
-        reported = reason;
-        await abortableSleep(250, this.#closing.signal);
-      }
-    }
+    this.#followed.sweep(now, (run) => this.#runs.has(run));
   }
 }
 

@@ -1,19 +1,33 @@
 /**
- * The reading end of one run: live messages come in, events go out in order, each once.
+ * The reading end of one run for one reader: live messages come in, events go out in order, each
+ * once.
  *
- * - F1 order by (attempt, n); repeats are dropped, a gap is filled from the log before going on.
+ * - F1 what goes out is what {@link RunSequence} makes of the log: the same for every reader. A gap
+ *   in what is heard live is filled from the log before going on.
  * - F2 the first end is the last event, and nothing follows it.
- * - F3 at most {@link BUFFER_EVENTS_MAX} events are held: a reader that is slower than the run
- *   loses its live place and reads the log at its own pace.
+ * - F3 at most {@link BUFFER_EVENTS_MAX} events and {@link BUFFER_CHARS_MAX} characters are held
+ *   (or one message that is larger): a reader that is slower than the run loses its live place and
+ *   reads the log at its own pace.
+ * - F4 a reader whose events were removed is told: its last event is `answer_incomplete`.
  */
-import { type EventMessage, isEnd, type RunEvent } from '@switchboard/contract';
+import { isEnd, type RunEvent } from '@switchboard/contract';
 import type { LoggedMessage, LogPosition } from '../events/log-reader.ts';
+import { INCOMPLETE, RunSequence } from '../events/run-sequence.ts';
+import { Aside, type Heard } from './aside.ts';
+import { FeedBudget } from './feed-budget.ts';
 
 export const BUFFER_EVENTS_MAX = 2_048;
-/** Live messages kept while the log is being read. */
-const ASIDE_MAX = 512;
-/** Pause before the log is read again when it does not hold yet what was announced live. */
-const REREAD_MS = 50;
+export const BUFFER_CHARS_MAX = 262_144;
+/**
+ * Pause before the log is read again when it did not hold what was heard live: it holds it by now,
+ * unless the replica that answers is behind. Doubles each time.
+ */
+const REREAD_MS = 2;
+const REREAD_MAX_MS = 1_000;
+/** After a reading that NATS did not answer. */
+const AWAY_MS = 500;
+/** How long a gap in the log may stay: its writer fills it within seconds, or never. */
+const HOLE_MS = 10_000;
 
 /**
  * Reads on from a sequence of the stream, or from a time (epoch milliseconds): a run that was
@@ -21,36 +35,66 @@ const REREAD_MS = 50;
  */
 export type ReadLog = (from: LogPosition) => Promise<readonly LoggedMessage[]>;
 
+/**
+ * A live message after so long a silence is looked up: heartbeats come every 3 s, so the run may
+ * have been taken over unheard, and these be the last words of a worker that was frozen.
+ */
+const SILENCE_MS = 10_000;
 /** How long before the last live message a reading begins: clocks of two machines differ. */
 const LOOK_BACK_MS = 10_000;
+const WHOLE: LogPosition = { seq: 1 };
+
+interface Held {
+  readonly events: readonly RunEvent[];
+  readonly chars: number;
+}
+
+export interface FeedOptions {
+  readonly readLog: ReadLog;
+  /**
+   * Called once, when the end has been taken in (the reader may be behind); `incomplete` when the
+   * end was made up here (F4).
+   */
+  readonly onEnd: (incomplete: boolean) => void;
+  readonly budget?: FeedBudget;
+  /** Epoch milliseconds; for tests. */
+  readonly now?: () => number;
+}
 
 export class RunFeed {
   readonly #readLog: ReadLog;
   readonly #onEnd: (incomplete: boolean) => void;
-  #buffer: RunEvent[] = [];
-  #attempt = 0;
-  #next = 1;
+  readonly #budget: FeedBudget;
+  readonly #sequence = new RunSequence();
+  readonly #aside = new Aside();
+  readonly #held: Held[] = [];
+  #heldEvents = 0;
+  #heldChars = 0;
   #ended = false;
-  #behind = false;
-  #aside: { message: EventMessage; isEnd: boolean }[] = [];
-  #refilling = false;
-  #position: LogPosition | undefined;
-  #heardAtMs = Date.now();
-  #arrived = Promise.withResolvers<void>();
   #closed = false;
+  #behind = false;
+  #refilling = false;
+  /** Whether something was asked for that a reading under way may not hold. */
+  #askedAgain = false;
+  /** When the last reading began: it holds all that was said before. */
+  #askedAtMs = 0;
+  #position: LogPosition | undefined;
+  readonly #now: () => number;
+  #heardAtMs: number;
+  #holeSinceMs: number | undefined;
+  #arrived = Promise.withResolvers<void>();
 
-  /**
-   * `onEnd` is called once, when the end has been taken in (the reader may be behind); `incomplete`
-   * when the log has a gap, so that the end was made here.
-   */
-  constructor(readLog: ReadLog, onEnd: (incomplete: boolean) => void) {
+  constructor({ readLog, onEnd, budget = new FeedBudget(), now = Date.now }: FeedOptions) {
+    this.#now = now;
+    this.#heardAtMs = now();
     this.#readLog = readLog;
     this.#onEnd = onEnd;
+    this.#budget = budget;
   }
 
-  /** Whether a worker has begun. */
-  get started(): boolean {
-    return this.#attempt > 0;
+  /** Whether any event has been taken in. */
+  get begun(): boolean {
+    return this.#sequence.attempt > 0;
   }
 
   get ended(): boolean {
@@ -59,145 +103,209 @@ export class RunFeed {
 
   /** Events held for the reader now. */
   get buffered(): number {
-    return this.#buffer.length;
+    return this.#heldEvents;
+  }
+
+  /** Characters held for the reader now. */
+  get bufferedChars(): number {
+    return this.#heldChars;
   }
 
   /** Takes one live message. */
-  push(message: EventMessage, end: boolean): void {
+  push(heard: Heard): void {
     if (this.#ended || this.#closed) return;
-    if (this.#behind) {
-      if (this.#aside.length < ASIDE_MAX) this.#aside.push({ message, isEnd: end });
-      return;
+    if (this.#behind) return this.#aside.keep(heard);
+    const trusted = !this.begun || this.#now() - this.#heardAtMs < SILENCE_MS;
+    if (trusted && this.#sequence.continues(heard.message) && this.#take(heard) === 'taken') {
+      this.#heardAtMs = this.#now();
+    } else {
+      this.#fallBehind(heard);
     }
-    if (this.#accept(message, end)) this.#heardAtMs = Date.now();
-    else this.#fallBehind({ message, isEnd: end });
   }
 
   /**
    * Reads the log from where this feed stands: after a reconnect, or when silence is suspicious.
+   * `whole`: from the very first message, whatever the clocks say.
    */
-  catchUp(): void {
-    if (!this.#ended && !this.#closed) this.#fallBehind(undefined);
+  catchUp(whole?: 'whole'): void {
+    if (this.#ended || this.#closed) return;
+    if (whole !== undefined) this.#position = WHOLE;
+    this.#askedAgain = true;
+    this.#fallBehind(undefined);
+  }
+
+  /** Whether `message`, which is stored, holds nothing that this feed has not taken in. */
+  knows({ message, isEnd: end }: LoggedMessage): boolean {
+    if (this.#ended) return true;
+    return !end && this.#sequence.added(message, end)?.length === 0;
+  }
+
+  /** F4: the log does not hold the run any more. */
+  gone(): void {
+    if (!this.#ended && !this.#closed) this.#endIncomplete();
   }
 
   /** The events, in order. Finishes after the end, or when `signal` aborts. */
   async *events(signal?: AbortSignal): AsyncGenerator<RunEvent> {
-    const onAbort = (): void => this.#arrived.resolve();
+    const onAbort = (): void => this.#wake();
     signal?.addEventListener('abort', onAbort);
     try {
       while (signal?.aborted !== true) {
-        const batch = this.#buffer;
-        this.#buffer = [];
-        if (this.#behind) void this.#refill();
-        for (const event of batch) {
-          yield event;
-          if (isEnd(event)) return;
+        const held = this.#held[0];
+        if (held === undefined) {
+          if (this.#closed) return;
+          if (this.#behind) void this.#refill();
+          await this.#arrived.promise;
+          continue;
         }
-        if (batch.length > 0) continue;
-        if (this.#closed) return;
-        await this.#arrived.promise;
+        for (const event of held.events) {
+          yield event;
+          if (isEnd(event)) this.drop();
+          // Dropped, perhaps meanwhile by somebody else.
+          if (this.#held[0] !== held || signal?.aborted) return;
+        }
+        this.#release();
+        if (this.#behind) void this.#refill();
       }
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** No more events come: wakes the reader. */
+  /** No more events come; what is held can still be read. */
   close(): void {
     this.#closed = true;
-    this.#arrived.resolve();
+    this.#aside.clear();
+    this.#wake();
   }
 
-  /** @returns false when there is a gap before `message`, or no room for it. */
-  #accept(message: EventMessage, end: boolean): boolean {
-    const { a, n, e } = message;
-    // An end without an attempt was written by a gateway: it counts wherever the log stands.
-    if (end && a === 0) return this.#append(e, true);
-    if (a < this.#attempt) return true;
-    if (a > this.#attempt) {
-      if (n !== 1) return false;
-      this.#attempt = a;
-      this.#next = 1;
-    }
-    if (n > this.#next) return false;
-    const known = this.#next - n;
-    if (known >= e.length && !end) return true;
-    if (!this.#append(known === 0 ? e : e.slice(known), end)) return false;
-    this.#next = n + e.length;
-    return true;
+  /** Nobody reads it any more. */
+  drop(): void {
+    this.close();
+    while (this.#held.length > 0) this.#release();
   }
 
-  #append(events: readonly RunEvent[], end: boolean, incomplete = false): boolean {
-    const held = this.#buffer.length;
-    // An empty buffer takes any message, or a large one would never get in.
-    if (!end && held > 0 && held + events.length > BUFFER_EVENTS_MAX) return false;
-    this.#buffer.push(...events);
+  #release(): void {
+    const held = this.#held.shift();
+    if (held === undefined) return;
+    this.#heldEvents -= held.events.length;
+    this.#heldChars -= held.chars;
+    this.#budget.give(held.chars);
+  }
+
+  #take({ message, isEnd: end, chars }: Heard): 'taken' | 'gap' | 'full' {
+    const added = this.#sequence.added(message, end);
+    if (added === undefined) return 'gap';
+    if (!end && added.length > 0 && !this.#hasRoom(added.length, chars)) return 'full';
+    this.#sequence.take(message, end);
+    if (added.length === 0) return 'taken';
+    this.#holeSinceMs = undefined;
+    this.#hold(added, chars);
+    if (end) this.#end(false);
+    return 'taken';
+  }
+
+  /** An empty buffer takes any message, or a large one would never get in. */
+  #hasRoom(events: number, chars: number): boolean {
+    if (this.#held.length === 0) return true;
+    return (
+      this.#heldEvents + events <= BUFFER_EVENTS_MAX &&
+      this.#heldChars + chars <= BUFFER_CHARS_MAX &&
+      this.#budget.fits(chars)
+    );
+  }
+
+  #hold(events: readonly RunEvent[], chars: number): void {
+    this.#held.push({ events, chars });
+    this.#heldEvents += events.length;
+    this.#heldChars += chars;
+    this.#budget.take(chars);
+    this.#wake();
+  }
+
+  #wake(): void {
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers();
-    if (end) {
-      this.#ended = true;
-      this.#aside = [];
-      this.#onEnd(incomplete);
-    }
-    return true;
   }
 
-  #fallBehind(first: { message: EventMessage; isEnd: boolean } | undefined): void {
-    if (!this.#behind) this.#aside = first === undefined ? [] : [first];
+  #end(incomplete: boolean): void {
+    this.#ended = true;
+    this.#aside.clear();
+    this.#onEnd(incomplete);
+  }
+
+  #endIncomplete(): void {
+    this.#hold([INCOMPLETE], 0);
+    this.#end(true);
+  }
+
+  #fallBehind(first: Heard | undefined): void {
+    if (!this.#behind) this.#aside.clear();
     this.#behind = true;
+    if (first !== undefined) this.#aside.keep(first);
     void this.#refill();
   }
 
-  /** Reads on until nothing is missing, or the buffer is full again. */
+  /** Reads on until nothing is missing, or the reader has enough to do. */
   async #refill(): Promise<void> {
     if (this.#refilling) return;
     this.#refilling = true;
+    let pauseMs = REREAD_MS;
     try {
-      while (this.#behind && !this.#ended && !this.#closed) {
-        if (this.#buffer.length > BUFFER_EVENTS_MAX / 2) return; // The reader calls again.
+      while (this.#behind && !this.#ended && !this.#closed && !this.#hasPlenty()) {
         const read = await this.#readSafely();
-        if (read === 'again') continue;
+        if (this.#ended || this.#closed || read === 'again') continue;
         if (read === undefined) {
-          await pause(REREAD_MS * 10);
+          await pause(AWAY_MS);
           continue;
         }
-        const room = read.every((logged) => this.#takeLogged(logged));
-        if (!room || this.#ended) continue;
-        if (read.length > 0) continue;
-        if (!this.#rejoin()) await pause(REREAD_MS);
+        if (!this.#takeAll(read)) return; // The reader calls again.
+        if (read.length > 0) {
+          pauseMs = REREAD_MS;
+        } else if (!this.#rejoin()) {
+          await pause(pauseMs);
+          pauseMs = Math.min(pauseMs * 2, REREAD_MAX_MS);
+        }
       }
     } finally {
       this.#refilling = false;
     }
   }
 
-  #takeLogged(logged: LoggedMessage): boolean {
-    if (this.#ended) return true;
-    if (this.#hasGap(logged)) {
-      // Writers store in order, so a gap in the log itself is one that nothing fills any more.
-      this.#append([INCOMPLETE], true, true);
-      return true;
+  #hasPlenty(): boolean {
+    return this.#heldEvents > BUFFER_EVENTS_MAX / 2 || this.#heldChars > BUFFER_CHARS_MAX / 2;
+  }
+
+  /** @returns whether there was room for all of it. */
+  #takeAll(read: readonly LoggedMessage[]): boolean {
+    for (const { message, isEnd: end, text, seq } of read) {
+      if (this.#ended) return true;
+      const outcome = this.#take({ message, isEnd: end, chars: text.length });
+      if (outcome === 'full') return false;
+      if (outcome === 'gap') this.#onHole(end);
+      this.#position = { seq: seq + 1 };
     }
-    if (!this.#accept(logged.message, logged.isEnd)) return false;
-    this.#position = { seq: logged.seq + 1 };
     return true;
   }
 
-  #hasGap({ message: { a, n } }: LoggedMessage): boolean {
-    return a > 0 && a >= this.#attempt && n > (a === this.#attempt ? this.#next : 1);
+  /** A writer fills a gap before it writes the end; what was removed is the log's beginning. */
+  #onHole(beforeEnd: boolean): void {
+    const now = performance.now();
+    this.#holeSinceMs ??= now;
+    const forGood = beforeEnd || !this.begun || now - this.#holeSinceMs > HOLE_MS;
+    if (forGood) this.#endIncomplete();
   }
 
   /** The log holds no more: what came meanwhile follows. @returns false when it still has a gap. */
   #rejoin(): boolean {
-    const aside = this.#aside;
-    this.#aside = [];
-    if (aside.length >= ASIDE_MAX) return false; // More may have come than was kept.
-    for (const [index, { message, isEnd: end }] of aside.entries()) {
-      if (this.#accept(message, end)) continue;
-      this.#aside = aside.slice(index);
-      return false;
-    }
+    if (this.#askedAgain) return false;
+    const joined = this.#aside.drain(
+      (heard) => this.#sequence.continues(heard.message) && this.#take(heard) === 'taken',
+    );
+    if (!joined || this.#ended) return false;
     this.#behind = false;
+    this.#position = undefined;
+    this.#heardAtMs = this.#askedAtMs;
     return true;
   }
 
@@ -205,6 +313,8 @@ export class RunFeed {
   async #readSafely(): Promise<readonly LoggedMessage[] | 'again' | undefined> {
     const position = this.#position ?? { fromMs: this.#heardAtMs - LOOK_BACK_MS };
     let read: readonly LoggedMessage[];
+    this.#askedAgain = false;
+    this.#askedAtMs = this.#now();
     try {
       read = await this.#readLog(position);
     } catch {
@@ -212,19 +322,14 @@ export class RunFeed {
       return undefined;
     }
     const [first] = read;
-    // Nothing may be judged missing that was only not looked for.
-    if (first !== undefined && 'fromMs' in position && this.#hasGap(first)) {
-      this.#position = { seq: 1 };
+    // Nothing may be judged missing, or not missing, that was only not looked for.
+    if (first !== undefined && 'fromMs' in position && !this.#sequence.overlaps(first.message)) {
+      this.#position = WHOLE;
       return 'again';
     }
-    return read;
+    // Asked for meanwhile: what was read may begin too late.
+    return this.#position === WHOLE && position !== WHOLE ? 'again' : read;
   }
 }
-
-const INCOMPLETE: RunEvent = {
-  type: 'failed',
-  code: 'answer_incomplete',
-  message: 'Part of the answer is no longer stored.',
-};
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

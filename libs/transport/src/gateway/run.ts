@@ -1,22 +1,21 @@
-/** One run as its gateway sees it: from the publish to its end. */
+/** One run as the gateway that made it sees it: from the publish to its end. */
 import {
-  encodeEvents,
-  type EventMessage,
   requestsStream,
+  type OnDisconnect,
   type RunEnd,
-  runEnd,
-  type RunEvent,
-  runState,
   TAKEOVER_MS,
   toError,
 } from '@switchboard/contract';
-import { hasEnd, readLog } from '../events/log-reader.ts';
+import type { Standing } from '../events/log-reader.ts';
+import { INCOMPLETE } from '../events/run-sequence.ts';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
-import { api, store, StoreError } from '../link/store.ts';
+import { api, StoreError } from '../link/store.ts';
+import type { Heard } from './aside.ts';
+import { type EndWhen, tryToEnd } from './end-writer.ts';
 import type { Limiter } from './limiter.ts';
 import type { Queued } from './request-publisher.ts';
-import { RunFeed } from './run-feed.ts';
+import { Readers } from './readers.ts';
 
 export type CancelReason = Extract<RunEnd, { type: 'cancelled' }>['reason'];
 
@@ -26,11 +25,19 @@ export interface RunOptions {
   readonly requestId: string;
   readonly pool: string;
   readonly queueTimeoutMs: number;
+  readonly onDisconnect: OnDisconnect;
+  readonly resumeWindowMs: number;
+  /** How long a reader at another gateway is counted after its last word. */
+  readonly elsewhereMs: number;
   readonly log: TransportLog;
   /** Which making of the pool's stream this is: a stream made anew counts its messages from 1. */
   readonly incarnation: () => string | undefined;
-  /** Reads of the log and of the queue go through it, so that they do not come all at once. */
+  /** Reads of the queue go through it, so that they do not come all at once. */
   readonly limiter: Limiter;
+  /** Where the log stands; its readers read on when they do not know that. @throws StoreError */
+  readonly lookUp: () => Promise<Standing>;
+  /** Lets its readers read on: something is in the log. */
+  readonly catchUp: () => void;
   /** Called once, when the run has ended. */
   readonly onEnd: () => void;
   /** Called when its cancel has been published: it must be said again after a reconnect. */
@@ -47,16 +54,18 @@ const RETRY_MAX_MS = 2_000;
 export class Run {
   readonly run: string;
   acceptedAtMs = Date.now();
-  readonly #link: NatsLink;
-  readonly #options: RunOptions;
-  readonly #feed: RunFeed;
+  /** Decides when nobody reads it any more. */
+  readonly readers: Readers;
   /** What stands in every log line about it. */
   readonly names: { readonly run: string; readonly requestId: string };
+  readonly #link: NatsLink;
+  readonly #options: RunOptions;
   #queued: Queued | undefined;
   #cancelling: Promise<void> | undefined;
   #timingOut = false;
   #ownEnds = 0;
   #incarnation: string | undefined;
+  #started = false;
   #over = false;
   #heardAtMs = Date.now();
   #lookedUpAtMs = Date.now();
@@ -67,14 +76,12 @@ export class Run {
     this.#link = link;
     this.#options = options;
     this.names = { run: options.id, requestId: options.requestId };
-    this.#feed = new RunFeed(
-      (from) => options.limiter.run(() => readLog(link, options.id, from)),
-      (incomplete) => {
-        this.#onEnd();
-        // Nobody reads the rest of it, so nobody is to pay for it.
-        if (incomplete) void this.#storeEnd(INCOMPLETE, 'always');
-      },
-    );
+    this.readers = new Readers({ ...options, onAbandoned: () => void this.cancel('client_gone') });
+  }
+
+  /** Whether it goes on without this gateway: somebody may come back to it, or nobody needs to. */
+  get outlivesGateway(): boolean {
+    return this.#options.onDisconnect !== 'cancel' || this.readers.detached;
   }
 
   accepted(queued: Queued): void {
@@ -84,19 +91,11 @@ export class Run {
     if (this.#over) queued.release();
   }
 
-  events(signal?: AbortSignal): AsyncIterable<RunEvent> {
-    return this.#feed.events(signal);
-  }
-
-  push(message: EventMessage, end: boolean): void {
+  /** A live message: it is stored, so an end is the end. */
+  hear({ message, isEnd }: Heard): void {
     this.#heardAtMs = Date.now();
-    if (!end) return this.#feed.push(message, false);
-    // The live copy of an end comes also when it was refused. A worker's is refused only when
-    // somebody else has ended the run; while an own end is under way, the answer to that decides,
-    // and an end that a gateway wrote is believed only from the log.
-    if (this.#ownEnds > 0) return;
-    if (message.a === 0) this.#feed.catchUp();
-    else this.#feed.push(message, true);
+    if (message.a > 0) this.#started = true;
+    if (isEnd) this.#onStoredEnd(message.a === 0);
   }
 
   cancel(reason: CancelReason): Promise<void> {
@@ -104,23 +103,29 @@ export class Run {
     return this.#cancelling;
   }
 
+  /** A reader was told that part of the run is gone: what nobody else reads, nobody is to pay. */
+  incomplete(): void {
+    if (this.#over || this.#options.onDisconnect !== 'cancel' || this.readers.here > 1) return;
+    this.#cancelling ??= this.#cancelNow(INCOMPLETE);
+  }
+
   /** Something may have been said while the connection was away. */
   reconnected(): void {
-    this.#feed.catchUp();
+    if (this.#queued !== undefined && !this.#over) void this.#lookUpLog();
   }
 
   /** Called twice a second: queue time-out, and runs that nobody speaks of any more. */
   sweep(nowMs: number): void {
     if (this.#queued === undefined || this.#over || this.#cancelling !== undefined) return;
     const { queueTimeoutMs } = this.#options;
-    if (!this.#feed.started && nowMs - this.acceptedAtMs > queueTimeoutMs) {
+    if (!this.#started && nowMs - this.acceptedAtMs > queueTimeoutMs) {
       if (this.#timingOut) return;
       this.#timingOut = true;
       void this.#timeOut(queueTimeoutMs);
       return;
     }
     const silentMs = nowMs - this.#heardAtMs;
-    if (this.#feed.started && silentMs > queueTimeoutMs + TAKEOVER_MS && this.#link.connected) {
+    if (this.#started && silentMs > queueTimeoutMs + TAKEOVER_MS && this.#link.connected) {
       // Its worker is gone, and no other has come to take it over in all that time.
       this.#cancelling = this.#cancelNow(NO_WORKER);
       return;
@@ -133,7 +138,7 @@ export class Run {
 
   close(): void {
     this.#closed = true;
-    this.#feed.close();
+    this.readers.over();
   }
 
   /** A run that begins in this very moment goes on: its `started` wins over this end. */
@@ -155,37 +160,35 @@ export class Run {
     this.#onEnd();
   }
 
-  async #endHere(end: RunEnd, when: 'always' | 'unless started'): Promise<void> {
+  /** Readers are given every end out of the log alone: only there it has its place. */
+  async #endHere(end: RunEnd, when: EndWhen): Promise<void> {
     this.#ownEnds += 1;
     const stored = await this.#storeEnd(end, when);
     this.#ownEnds -= 1;
-    if (stored) this.#feed.push({ a: 0, n: 1, e: [end] }, true);
-    else this.#feed.catchUp();
+    if (stored) {
+      this.#options.catchUp();
+      this.#onEnd();
+    } else if (!this.#closed) {
+      await this.#lookUpLog();
+    }
   }
 
   /**
    * C2: stores the end, tells the worker, takes the request off the queue. Tries on while NATS is
    * away; never throws. @returns whether this end is the run's.
    */
-  async #storeEnd(end: RunEnd, when: 'always' | 'unless started'): Promise<boolean> {
-    const data = encodeEvents({ a: 0, n: 1, e: [end] });
-    const filter = when === 'always' ? {} : { filter: runState(this.run) };
-    const id = `${this.run}.${end.type}`;
+  async #storeEnd(end: RunEnd, when: EndWhen): Promise<boolean> {
     for (
       let delayMs = RETRY_FIRST_MS;
       !this.#closed;
       delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
     ) {
       try {
-        await store(this.#link, runEnd(this.run), data, { expectedLast: 0, id, ...filter });
-        await this.#withdraw();
-        return true;
+        const outcome = await tryToEnd(this.#link, this.run, end, when);
+        // Also when somebody else's end, or our own whose acknowledgement was lost, is there.
+        if (outcome === 'stored' || when === 'always') await this.#withdraw();
+        return outcome === 'stored';
       } catch (error) {
-        if (error instanceof StoreError && error.failure === 'conflict') {
-          // Somebody else's end, or our own whose acknowledgement was lost; or it has started.
-          if (when === 'always') await this.#withdraw();
-          return false;
-        }
         const reason = toError(error).message;
         this.#options.log.debug({ ...this.names, reason }, 'end not stored yet');
       }
@@ -197,6 +200,10 @@ export class Run {
   /** The worker first: a delete may wait for its answer, and a worker that begins meets the end. */
   async #withdraw(): Promise<void> {
     this.#options.onCancelled();
+    await this.#unqueue();
+  }
+
+  async #unqueue(): Promise<void> {
     if (this.#queued === undefined) return;
     for (let tries = 0; this.#isSameStream() === undefined && tries < 20; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 250).unref());
@@ -228,18 +235,31 @@ export class Run {
 
   /** Repairs what is only missing here, and ends a run that has neither message nor end. */
   async #lookUp(): Promise<void> {
-    this.#feed.catchUp();
+    let queued: boolean;
     try {
-      if (await this.#options.limiter.run(() => this.#isQueued())) return;
-      // The end is stored before the message goes, so this order cannot be fooled.
-      if (await hasEnd(this.#link, this.run)) return;
+      queued = await this.#options.limiter.run(() => this.#isQueued());
     } catch {
       // NATS is away: the next look comes in a while.
       return;
     }
+    // The end is stored before the message goes, so this order cannot be fooled.
+    if (!(await this.#lookUpLog()) || queued || this.#over) return;
     this.#options.log.warn(this.names, 'run has neither a request nor an end; ending it');
     const message = 'The request was removed from the queue before it could be answered.';
     this.#cancelling ??= this.#cancelNow({ type: 'failed', code: 'request_lost', message });
+  }
+
+  /** @returns whether the log answered. Never throws. */
+  async #lookUpLog(): Promise<boolean> {
+    try {
+      const { end, newest } = await this.#options.lookUp();
+      if (newest !== undefined && newest.message.a > 0) this.#started = true;
+      if (end !== undefined) this.#onStoredEnd(end.message.a === 0);
+      return true;
+    } catch {
+      // NATS is away: the next look comes in a while, or with the connection.
+      return false;
+    }
   }
 
   /** Asks for the subject's count alone: the message itself may be large. @throws StoreError */
@@ -255,19 +275,21 @@ export class Run {
     return info.state?.subjects?.[queued.subject] !== undefined;
   }
 
+  #onStoredEnd(withoutAttempt: boolean): void {
+    if (this.#over) return;
+    // Another gateway's cancel: it does not know where the request lies.
+    if (withoutAttempt && this.#ownEnds === 0) void this.#unqueue();
+    this.#onEnd();
+  }
+
   #onEnd(): void {
     if (this.#over) return;
     this.#over = true;
+    this.readers.over();
     this.#queued?.release();
     this.#options.onEnd();
   }
 }
-
-const INCOMPLETE: RunEnd = {
-  type: 'failed',
-  code: 'answer_incomplete',
-  message: 'Part of the answer is no longer stored.',
-};
 
 const NO_WORKER: RunEnd = {
   type: 'failed',

@@ -32,6 +32,8 @@ export interface LinkListener {
   down?(): void;
 }
 
+/** Longest wait for the last bytes to go out, and for the connection to close. */
+const CLOSE_STEP_MS = 2_000;
 /** A dead peer is noticed after two unanswered pings: 6 to 9 s. */
 const PING_INTERVAL_MS = 3_000;
 
@@ -84,21 +86,12 @@ export class NatsLink {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Flushes what was published, closes, and stays closed. Never throws. */
+  /** Flushes what was published, closes, and stays closed; at most 4 s. Never throws. */
   async close(): Promise<void> {
     this.#closing.abort();
-    try {
-      if (this.#connected) {
-        await Promise.race([
-          this.#connection?.drain(),
-          new Promise((resolve) => setTimeout(resolve, 2_000).unref()),
-        ]);
-      }
-      await this.#connection?.close();
-    } catch {
-      // Closing a connection that is already closing: nothing is left to lose.
-    }
-    await this.#loop;
+    if (this.#connected) await atMost(CLOSE_STEP_MS, this.#connection?.drain());
+    // A connection that broke unnoticed may never say that it is closed.
+    await atMost(CLOSE_STEP_MS, this.#connection?.close().then(() => this.#loop) ?? this.#loop);
   }
 
   async #keep(): Promise<void> {
@@ -176,6 +169,13 @@ export class NatsLink {
     this.#connected = false;
     for (const listener of this.#listeners) listener.down?.();
   }
+}
+
+/** Never throws: what fails while closing has nothing left to lose. */
+async function atMost(ms: number, done: Promise<unknown> | undefined): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([done?.catch(() => undefined), abortableSleep(ms, over.signal)]);
+  over.abort();
 }
 
 /** Sleeps, or returns early when `signal` aborts. Never rejects. */

@@ -24,6 +24,7 @@ import {
   LANES,
   laneConsumer,
   laneFilter,
+  LIVE_SUBJECTS,
   requestsStream,
   requestSubjects,
   requestSubjectsExact,
@@ -84,7 +85,7 @@ export async function ensureConsumers(connection: NatsConnection, pool: string):
   }
 }
 
-async function ensureStream(
+export async function ensureStream(
   manager: JetStreamManager,
   config: Partial<StreamConfig> & { name: string },
 ): Promise<StreamInfo> {
@@ -134,6 +135,8 @@ function eventsStream(bounds: StreamBounds): Partial<StreamConfig> & { name: str
     duplicate_window: DUPLICATE_WINDOW_MS * NANOS,
     num_replicas: bounds.replicas,
     allow_direct: true,
+    // Readers hear what is stored, in the order of the log, and nothing that was refused.
+    republish: { src: EVENTS_SUBJECTS, dest: LIVE_SUBJECTS },
   };
 }
 

@@ -6,7 +6,7 @@
  * one exists for those four.
  */
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
-import { toError } from '@switchboard/contract';
+import { type RunRequest, toError } from '@switchboard/contract';
 import { type PoolState, SlotPool } from '@switchboard/pool';
 import { hasEnd } from '../events/log-reader.ts';
 import type { TransportLog } from '../link/log.ts';
@@ -14,6 +14,8 @@ import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
 import { ensureConsumers } from '../link/topology.ts';
 import { Cancellations, RunCancelled } from './cancellations.ts';
 import type { Delivery } from './delivery.ts';
+import { GatewayWatch } from './gateways.ts';
+import type { LoadInput } from './request-input.ts';
 import { RequestSource } from './request-source.ts';
 import { type AgentHandler, RunExecutor } from './run-executor.ts';
 import { RunningRuns } from './running.ts';
@@ -32,6 +34,18 @@ export interface AgentServerOptions {
   readonly size: number;
   /** Shown in run events and logs. */
   readonly worker: string;
+  /**
+   * What becomes of a run whose worker was lost after it had shown output: its agent profile's
+   * `on_worker_lost`. Default: every such run fails.
+   */
+  readonly onWorkerLost?: ((request: RunRequest) => 'fail' | 'restart') | undefined;
+  /**
+   * Reads the input of a request that was too large for a message; undefined when it is not stored
+   * (any more). May throw while NATS is away. Without it such requests fail as `request_lost`.
+   */
+  readonly loadInput?: LoadInput | undefined;
+  /** A gateway that was not heard for so long is lost. Default 12,000 ms. */
+  readonly gatewayLostMs?: number | undefined;
   readonly log: TransportLog;
 }
 
@@ -41,6 +55,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #source: RequestSource;
   readonly #cancellations: Cancellations;
   readonly #running: RunningRuns;
+  readonly #gateways: GatewayWatch;
   readonly #slots: SlotPool<Delivery>;
   readonly #closing = new AbortController();
   readonly #listening = Promise.withResolvers<void>();
@@ -54,6 +69,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     const { link, pool, log } = options;
     this.#cancellations = new Cancellations(link);
     this.#running = new RunningRuns(link);
+    this.#gateways = new GatewayWatch(link, {
+      lostMs: options.gatewayLostMs,
+      onTick: () => this.#executor?.endAbandoned(),
+    });
     this.#source = new RequestSource({
       link,
       pool,
@@ -106,6 +125,9 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       running: this.#running,
       cancellations: this.#cancellations,
       ring: () => this.#source.ring(),
+      callerOf: (run) => this.#gateways.standing(run),
+      restarts: (request) => this.#options.onWorkerLost?.(request) === 'restart',
+      loadInput: this.#options.loadInput,
       giveUp: this.#closing.signal,
       log,
     });
@@ -151,6 +173,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#source.close();
     this.#cancellations.close();
     this.#running.close();
+    this.#gateways.close();
   }
 
   override on(): never {

@@ -203,7 +203,7 @@ export class RequestSource implements TaskSource<Delivery> {
     return true;
   }
 
-  /** The lanes from index `next` on that are asked at once: the ones thought empty, and one more. */
+  /** The lanes from index `next` on that are asked at once: those thought empty, and one more. */
   #together(next: number, wanted: number): readonly Lane[] {
     if (wanted > TOGETHER_MAX) return LANES.slice(next, next + 1);
     const full = LANES.findIndex((lane, index) => index >= next && !this.#empty.has(lane));

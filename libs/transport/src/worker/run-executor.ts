@@ -6,19 +6,24 @@
  */
 import {
   isEnd,
-  MAX_ATTEMPTS,
   type RunEnd,
   type RunEvent,
-  RunRequest,
+  type RunRequest,
   SwitchboardError,
   toError,
 } from '@switchboard/contract';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
+import { purgeLate } from '../state/purge-run.ts';
 import { type Cancellations, RunCancelled } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
-import { acknowledge, type Delivery, giveBack, inProgress, storedAtMs } from './delivery.ts';
+import { acknowledge, type Delivery, giveBack, inProgress } from './delivery.ts';
+import type { CallerStanding, WatchedRun } from './gateways.ts';
+import { endUnbegun, refusalOf } from './refusals.ts';
+import { type LoadInput, parseRequest, withInput } from './request-input.ts';
+import type { Opened } from './run-claim.ts';
 import { RunContext } from './run-context.ts';
+import { CALLER_GONE, CallerLost, failed, WORKER_LOST, WorkerStopping } from './run-ends.ts';
 import { RunLog } from './run-log.ts';
 import { LeaseLost, type RunningRun, type RunningRuns } from './running.ts';
 
@@ -39,6 +44,11 @@ export interface ExecutorOptions {
   readonly cancellations: Cancellations;
   /** Wakes an idle worker. */
   readonly ring: () => void;
+  /** Whether anybody may still wait for a run. */
+  readonly callerOf: (run: WatchedRun) => CallerStanding;
+  /** Whether a run whose worker was lost after it had shown output is run again. */
+  readonly restarts: (request: RunRequest) => boolean;
+  readonly loadInput: LoadInput | undefined;
   /** Aborts when the process must go even if ends cannot be stored: the requests come back then. */
   readonly giveUp: AbortSignal;
   readonly log: TransportLog;
@@ -48,8 +58,8 @@ export interface ExecutorOptions {
 const BUSY_RETRY_MS = 4_000;
 /** When the queue's log cannot be read, likewise. */
 const AWAY_RETRY_MS = 1_000;
-/** Clocks of two machines may differ by this much before a queue timeout is doubted. */
-const CLOCK_SKEW_MS = 5_000;
+/** A queued request whose gateway is lost is looked at again after this long. */
+const LOST_RETRY_MS = 2_000;
 
 export class RunExecutor {
   readonly #options: ExecutorOptions;
@@ -79,6 +89,7 @@ export class RunExecutor {
     }
     const entry: RunningRun = {
       names: { run, requestId: request.requestId },
+      request,
       log: new RunLog(link, run, this.#options.worker),
       reply: delivery.reply,
       controller: new AbortController(),
@@ -101,6 +112,14 @@ export class RunExecutor {
     await slot.promise;
   }
 
+  /** Stops the runs that nobody waits for any more; each ends as if its caller had left. */
+  endAbandoned(): void {
+    const { running, callerOf } = this.#options;
+    for (const [, { request, controller }] of running) {
+      if (callerOf(request) === 'abandoned') controller.abort(new CallerLost());
+    }
+  }
+
   async #toTheEnd(
     delivery: Delivery,
     request: RunRequest,
@@ -109,6 +128,7 @@ export class RunExecutor {
   ): Promise<void> {
     const { link } = this.#options;
     try {
+      if (await this.#isRefused(request, entry)) return;
       const end = await this.#claimAndRun(delivery, request, entry);
       if (end === undefined) return;
       // The next request is fetched while this end is stored: one end a slot, so that what waits
@@ -126,15 +146,30 @@ export class RunExecutor {
     }
   }
 
+  /** A request whose gateway is lost waits for somebody to come back to it, and ends unrun. */
+  async #isRefused(request: RunRequest, entry: RunningRun): Promise<boolean> {
+    const { link, log, callerOf } = this.#options;
+    const caller = callerOf(request);
+    if (caller === 'present') return false;
+    if (caller === 'lost') {
+      giveBack(link, entry.reply, LOST_RETRY_MS);
+      return true;
+    }
+    // Somebody else's run or end is met by the claim.
+    if (!(await endUnbegun(link, request.run))) return false;
+    acknowledge(link, entry.reply);
+    log.info(entry.names, 'run ended without running: its gateway was lost');
+    return true;
+  }
+
   /** @returns the end to be stored, or undefined when there is nothing more to do. */
   async #claimAndRun(
     delivery: Delivery,
     request: RunRequest,
     entry: RunningRun,
   ): Promise<RunEnd | undefined> {
-    const { link, log } = this.#options;
-    const { run } = request;
-    const opened = await entry.log.open(entry.controller.signal);
+    const { link, log, restarts } = this.#options;
+    const opened = await entry.log.open(entry.controller.signal, restarts(request));
     if (opened.kind === 'ended') {
       acknowledge(link, entry.reply);
       return undefined;
@@ -148,7 +183,7 @@ export class RunExecutor {
       log.warn({ ...entry.names, attempt: opened.attempt }, 'run ended: its worker was lost');
       return WORKER_LOST;
     }
-    const early = this.#endWithoutRunning(delivery, request, opened);
+    const early = refusalOf(delivery, request, opened);
     if (early !== undefined) {
       if (early.code === 'too_many_attempts') {
         await keepDeadLetter(link, this.#options.pool, delivery, early.code);
@@ -157,23 +192,48 @@ export class RunExecutor {
       log.warn(fields, 'run ended without running');
       return failed(early);
     }
-    const context = new RunContext({
-      run,
-      requestId: request.requestId,
-      attempt: opened.attempt,
-      signal: entry.controller.signal,
-    });
-    const end = await this.#iterate(request, context, entry);
+    const end = await this.#run(request, opened, entry);
+    return this.#afterRun(end, entry, restarts(request));
+  }
+
+  /** @returns undefined when the run was stopped, or must be given back. */
+  async #run(
+    request: RunRequest,
+    { attempt }: Opened & { kind: 'started' },
+    entry: RunningRun,
+  ): Promise<RunEnd | undefined> {
+    const { run, requestId } = request;
+    const { signal } = entry.controller;
+    const loaded = await withInput(request, this.#options.loadInput, signal);
+    if (loaded.kind === 'away') return undefined;
+    if (loaded.kind === 'missing') return INPUT_LOST;
+    const context = new RunContext({ run, requestId, attempt, signal });
+    return this.#iterate(loaded.request, context, entry);
+  }
+
+  /** What becomes of a run whose handler has ended, or was stopped. */
+  async #afterRun(
+    end: RunEnd | undefined,
+    entry: RunningRun,
+    restarts: boolean,
+  ): Promise<RunEnd | undefined> {
+    const { link, log } = this.#options;
     const { aborted, reason } = entry.controller.signal;
     if (aborted && reason instanceof RunCancelled) {
+      this.#purgeLate(entry.names);
       acknowledge(link, entry.reply);
       return undefined;
     }
     if (aborted && reason instanceof LeaseLost) {
       log.warn(entry.names, 'run stopped: its claim ran out');
+      this.#purgeLate(entry.names);
       return undefined;
     }
-    return end ?? this.#handBack(entry);
+    if (aborted && reason instanceof CallerLost) {
+      log.info(entry.names, 'run ended: its gateway was lost');
+      return CALLER_GONE;
+    }
+    return end ?? this.#handBack(entry, restarts);
   }
 
   /** Runs the handler to its end. @returns undefined when the worker stopped it. */
@@ -201,25 +261,6 @@ export class RunExecutor {
     }
   }
 
-  #endWithoutRunning(
-    delivery: Delivery,
-    request: RunRequest,
-    { attempt, lostBefore }: { attempt: number; lostBefore: number },
-  ): SwitchboardError | undefined {
-    if (lostBefore >= MAX_ATTEMPTS) {
-      return new SwitchboardError(
-        'too_many_attempts',
-        `The run was given up: ${MAX_ATTEMPTS} workers were lost while they ran it.`,
-      );
-    }
-    // The gateway's own act; this is for requests whose gateway is gone.
-    const waitedMs = Date.now() - storedAtMs(delivery);
-    if (attempt === 1 && waitedMs > request.queueTimeoutMs + CLOCK_SKEW_MS) {
-      return new SwitchboardError('queue_timeout', 'No slot became free in time.');
-    }
-    return undefined;
-  }
-
   async #end(entry: RunningRun, end: RunEnd): Promise<void> {
     this.#ending += 1;
     let outcome: 'stored' | 'lost';
@@ -231,6 +272,7 @@ export class RunExecutor {
     if (outcome === 'lost') {
       const fields = { ...entry.names, outcome: end.type };
       this.#options.log.warn(fields, 'somebody else had ended the run');
+      this.#purgeLate(entry.names);
     }
     acknowledge(this.#options.link, entry.reply);
   }
@@ -246,12 +288,12 @@ export class RunExecutor {
   }
 
   /**
-   * The worker stops: what has shown nothing may run elsewhere, the rest ends here.
+   * The worker stops: what has shown nothing, or may be begun again, runs elsewhere; the rest ends.
    * @returns that end.
    */
-  async #handBack(entry: RunningRun): Promise<RunEnd | undefined> {
+  async #handBack(entry: RunningRun, restarts: boolean): Promise<RunEnd | undefined> {
     const { link, log, ring } = this.#options;
-    if (entry.log.shown) {
+    if (entry.log.shown && !restarts) {
       log.warn(entry.names, 'run ended: its worker had to stop');
       return WORKER_LOST;
     }
@@ -260,6 +302,13 @@ export class RunExecutor {
     ring();
     log.info(entry.names, 'run handed back');
     return undefined;
+  }
+
+  /** What was written after somebody else's end does not outlive the rest of the run. */
+  #purgeLate(names: RunningRun['names']): void {
+    void purgeLate(this.#options.link, names.run).catch((error: unknown) => {
+      this.#options.log.debug({ ...names, reason: toError(error).message }, 'not purged late');
+    });
   }
 
   async #discardUnreadable(delivery: Delivery): Promise<void> {
@@ -275,36 +324,8 @@ export class RunExecutor {
   }
 }
 
-/** The abort reason of a run that outlived its worker's drain. */
-export class WorkerStopping extends Error {
-  constructor() {
-    super('the worker stops');
-    this.name = 'WorkerStopping';
-  }
-}
-
-const WORKER_LOST: RunEnd = {
+const INPUT_LOST: RunEnd = {
   type: 'failed',
-  code: 'worker_lost',
-  message: 'The worker that ran this was lost after it had begun to answer.',
+  code: 'request_lost',
+  message: 'The input of the request is no longer stored.',
 };
-
-function failed(error: SwitchboardError): RunEnd & { type: 'failed' } {
-  const { code, message, param, retryAfterMs } = error;
-  return {
-    type: 'failed',
-    code,
-    message,
-    ...(param === undefined ? {} : { param }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
-}
-
-function parseRequest(data: Uint8Array): RunRequest | undefined {
-  try {
-    return RunRequest.parse(JSON.parse(new TextDecoder().decode(data)));
-  } catch {
-    // Unreadable by any worker of this version: the caller keeps it as a dead letter.
-    return undefined;
-  }
-}

@@ -11,51 +11,26 @@
  *   against claims and end alone, so no late event of anybody can make it pass.
  * - L4 without a stored event for LEASE_MS the claim counts as lost ({@link RunLog.leaseAgeMs}),
  *   and nothing that is sent later renews it.
+ * - L5 events are not sent once the claim counts as lost, except before an end, and then only after
+ *   a look that nobody else has the run: a worker that was frozen says nothing of its own accord.
  */
 import { randomBytes } from 'node:crypto';
 import {
   ENVELOPE_BYTES,
   LEASE_MS,
-  runClaim,
   type RunEnd,
   runEnd,
   type RunEvent,
-  runEvents,
   runLog,
   runState,
   SwitchboardError,
-  TAKEOVER_MS,
 } from '@switchboard/contract';
-import { hasEvents, readState } from '../events/log-reader.ts';
+import { readState } from '../events/log-reader.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
 import { MESSAGE_CHARS_MAX, MESSAGE_EVENTS_MAX, toParts } from './event-parts.ts';
-
-/**
- * What `open` found.
- * - `started`: the run is ours; `attempt` says which try this is, `lostBefore` how many of the
- *   earlier ones were lost with their workers.
- * - `ended`: it has its end; nothing is left to do but to acknowledge the request.
- * - `busy`: somebody runs it, or did until a moment ago: ask again later.
- * - `lost`: an earlier attempt had already shown output and is gone: it must not be run again.
- */
-export type Opened =
-  | { readonly kind: 'started'; readonly attempt: number; readonly lostBefore: number }
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'lost'; readonly attempt: number };
-
-/** Messages not yet known to be stored; a writer that has more waits. */
-const WINDOW_MESSAGES = 256;
-/** Every so many messages, or after so long, one asks for an acknowledgement. */
-const ACK_EVERY_MESSAGES = 32;
-const ACK_EVERY_MS = 1_000;
-
-interface Unstored {
-  readonly data: string;
-  /** The connection it went out on; -1 while it never did. */
-  epoch: number;
-}
+import { EventWindow } from './event-window.ts';
+import { claimRun, type Opened } from './run-claim.ts';
 
 const TOO_LARGE = {
   type: 'failed',
@@ -66,9 +41,8 @@ const TOO_LARGE = {
 export class RunLog {
   readonly run: string;
   readonly #link: NatsLink;
-  /** Names this claim, no other of the same worker. */
   readonly #claimant: string;
-  readonly #unstored: Unstored[] = [];
+  readonly #window: EventWindow;
   /** Events as JSON, not yet in a message. */
   readonly #buffer: string[] = [];
   #attempt = 0;
@@ -76,9 +50,6 @@ export class RunLog {
   #next = 1;
   /** Sequence of the claim that the end is written against. */
   #claimSeq = 0;
-  #lastStoredSentAtMs = 0;
-  #sinceAck = 0;
-  #acking: Promise<unknown> | undefined;
   #flushScheduled = false;
   #closed = false;
 
@@ -86,6 +57,7 @@ export class RunLog {
     this.#link = link;
     this.run = run;
     this.#claimant = `${worker}:${randomBytes(4).toString('hex')}`;
+    this.#window = new EventWindow(link, () => this.#subject);
   }
 
   get attempt(): number {
@@ -103,48 +75,24 @@ export class RunLog {
 
   /** Milliseconds since the last message that is known to be stored was sent. */
   leaseAgeMs(now: number): number {
-    return now - this.#lastStoredSentAtMs;
+    return this.#window.leaseAgeMs(now);
   }
 
-  /** Claims the run (L1). Retries while NATS is away until `signal` aborts. @throws StoreError */
-  async open(signal: AbortSignal): Promise<Opened> {
-    this.#attempt = 1;
-    for (let expectedLast = 0; ;) {
-      signal.throwIfAborted();
-      const data = this.#message([JSON.stringify({ type: 'started', worker: this.#claimant })]);
-      const sentAtMs = performance.now();
-      try {
-        const { seq } = await store(this.#link, runClaim(this.run), data, {
-          expectedLast,
-          filter: runEvents(this.run),
-          timeoutMs: 2_000,
-        });
-        return this.#claimed(seq, sentAtMs);
-      } catch (error) {
-        const failure = error instanceof StoreError ? error.failure : undefined;
-        if (failure !== 'conflict' && failure !== 'unknown') throw error;
-      }
-      const state = await readState(this.#link, this.run);
-      if (state === undefined) {
-        if (await hasEvents(this.#link, this.run)) {
-          // The claim has aged out of the log, but what was said after it has not.
-          return { kind: 'lost', attempt: this.#attempt };
-        }
-        expectedLast = 0; // Not stored after all, or the log was emptied: say it again.
-        continue;
-      }
-      if (state.isEnd) return { kind: 'ended' };
-      if (state.text === data) return this.#claimed(state.seq, sentAtMs);
-      const { message, back } = state;
-      if (!back && state.silentMs < TAKEOVER_MS) return { kind: 'busy' };
-      expectedLast = state.lastSeq;
-      this.#attempt = message.a + 1;
-      this.#lostBefore = (message.l ?? 0) + (back ? 0 : 1);
-      if (state.shown) {
-        this.#claimSeq = state.seq; // Nothing but an end is written, against the lost claim.
-        return { kind: 'lost', attempt: this.#attempt };
-      }
+  /**
+   * Claims the run (L1). Retries while NATS is away until `signal` aborts. `restart`: also one
+   * whose lost attempt had shown output. @throws StoreError
+   */
+  async open(signal: AbortSignal, restart = false): Promise<Opened> {
+    const options = { claimant: this.#claimant, restart };
+    const claim = await claimRun(this.#link, this.run, options, signal);
+    this.#attempt = claim.attempt;
+    this.#lostBefore = claim.lostBefore;
+    this.#claimSeq = claim.seq;
+    if (claim.opened.kind === 'started') {
+      this.#next = 2;
+      this.#window.begin(claim.sentAtMs);
     }
+    return claim.opened;
   }
 
   /**
@@ -159,8 +107,7 @@ export class RunLog {
       this.#flushScheduled = true;
       setImmediate(() => this.#flush());
     }
-    if (this.#unstored.length < WINDOW_MESSAGES) return undefined;
-    return this.#room();
+    return this.#window.isFull ? this.#room() : undefined;
   }
 
   /**
@@ -168,15 +115,7 @@ export class RunLog {
    * connection may have swallowed goes out again first. Never throws.
    */
   async heartbeat(): Promise<void> {
-    if (!this.#closed) await this.#confirm();
-  }
-
-  /** @returns whether everything written so far is stored. */
-  async #confirm(): Promise<boolean> {
-    while (this.#acking !== undefined) await this.#acking;
-    if (!this.#link.connected) return false;
-    this.#publishUnstored();
-    return this.#publishAcked(this.#message([]));
+    if (!this.#closed && !this.#isLost()) await this.#confirm();
   }
 
   /**
@@ -195,6 +134,22 @@ export class RunLog {
     }
   }
 
+  /** Gives an unfinished run back so that another worker may take it at once. @throws StoreError */
+  async handBack(): Promise<void> {
+    this.#flush();
+    this.#closed = true;
+    if (!this.#window.isEmpty && !(await this.#confirm())) {
+      throw new StoreError('unknown', 'what was said last is not known to be stored');
+    }
+    const data = this.#message([], ',"back":true');
+    await store(this.#link, this.#subject, data, { timeoutMs: 2_000 });
+  }
+
+  /** Stops writing, without an end: the claim is lost or the worker gives up. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /**
    * An end that no message can carry (a provider's huge strings) becomes a failure that says so.
    */
@@ -211,23 +166,15 @@ export class RunLog {
     return Buffer.byteLength(data) <= this.#link.maxPayload - ENVELOPE_BYTES;
   }
 
-  /** Gives an unfinished run back so that another worker may take it at once. @throws StoreError */
-  async handBack(): Promise<void> {
-    this.#closed = true;
-    while (this.#acking !== undefined) await this.#acking;
-    const data = this.#message([], ',"back":true');
-    await store(this.#link, this.#subject, data, { timeoutMs: 2_000 });
-  }
-
-  /** Stops writing, without an end: the claim is lost or the worker gives up. */
-  close(): void {
-    this.#closed = true;
-  }
-
   async #tryEnd(data: string): Promise<'stored' | 'lost' | 'again'> {
-    while (this.#acking !== undefined) await this.#acking;
+    await this.#window.quiet();
     if (!this.#link.connected) return 'again';
-    if (this.#unstored.length > 0 && !(await this.#confirm())) return 'again';
+    if (!this.#window.isEmpty) {
+      // L5: after so long somebody else may have the run, and nothing of ours belongs there.
+      const fate = this.#isLost() ? await this.#fate(data) : 'ours';
+      if (fate !== 'ours') return fate;
+      if (!(await this.#confirm())) return 'again';
+    }
     try {
       await store(this.#link, runEnd(this.run), data, {
         expectedLast: this.#claimSeq,
@@ -239,30 +186,34 @@ export class RunLog {
       const failure = error instanceof StoreError ? error.failure : 'refused';
       if (failure !== 'conflict' && failure !== 'unknown') return 'again';
     }
-    return this.#afterConflict(data);
+    const fate = await this.#fate(data);
+    return fate === 'ours' ? 'again' : fate;
   }
 
-  /** Something else came after the claim: our own end, somebody's end, a later attempt. */
-  async #afterConflict(data: string): Promise<'stored' | 'lost' | 'again'> {
+  /** What came after the claim: our own end, somebody's end or later attempt, or nothing. */
+  async #fate(data: string): Promise<'stored' | 'lost' | 'ours' | 'again'> {
     try {
       const state = await readState(this.#link, this.run);
       if (state === undefined) {
         this.#claimSeq = 0; // The log was emptied (a new server): the end alone is what remains.
-        return 'again';
+        return 'ours';
       }
       if (state.isEnd) return state.text === data ? 'stored' : 'lost';
-      if (state.seq !== this.#claimSeq) return 'lost';
+      return state.seq === this.#claimSeq ? 'ours' : 'lost';
     } catch {
       // NATS is away: the loop in end() waits and asks again.
+      return 'again';
     }
-    return 'again';
   }
 
-  #claimed(seq: number, sentAtMs: number): Opened {
-    this.#next = 2;
-    this.#claimSeq = seq;
-    this.#lastStoredSentAtMs = sentAtMs;
-    return { kind: 'started', attempt: this.#attempt, lostBefore: this.#lostBefore };
+  /** @returns whether everything written so far is stored. */
+  #confirm(): Promise<boolean> {
+    return this.#window.confirm(() => this.#message([]));
+  }
+
+  /** L5. */
+  #isLost(): boolean {
+    return this.leaseAgeMs(performance.now()) > LEASE_MS;
   }
 
   #add(event: RunEvent): void {
@@ -287,18 +238,7 @@ export class RunLog {
     if (this.#closed || this.#buffer.length === 0) return;
     this.#packAllButLast();
     this.#pack(this.#buffer.splice(0));
-    if (!this.#link.connected) return; // #confirm says it after the reconnect.
-    const due =
-      this.#sinceAck >= ACK_EVERY_MESSAGES ||
-      performance.now() - this.#lastStoredSentAtMs >= ACK_EVERY_MS;
-    const last = this.#unstored.at(-1);
-    if (!due || this.#acking !== undefined || last === undefined) {
-      this.#publishUnstored();
-      return;
-    }
-    last.epoch = this.#link.epoch; // Goes out with the request for its acknowledgement.
-    this.#publishUnstored();
-    void this.#publishAcked(last.data);
+    if (!this.#isLost()) this.#window.send();
   }
 
   /** Moves events into messages for as long as there is more than one message's worth. */
@@ -318,58 +258,15 @@ export class RunLog {
   }
 
   #pack(events: readonly string[]): void {
-    this.#unstored.push({ data: this.#message(events), epoch: -1 });
+    this.#window.add(this.#message(events));
     this.#next += events.length;
-    this.#sinceAck += 1;
-  }
-
-  /** Publishes what this connection has not carried yet, in order. */
-  #publishUnstored(): void {
-    const { epoch, connection } = this.#link;
-    for (const each of this.#unstored) {
-      if (each.epoch === epoch) continue;
-      each.epoch = epoch;
-      connection.publish(this.#subject, each.data);
-    }
-  }
-
-  /**
-   * Publishes one message and waits for its acknowledgement, which covers all that the same
-   * connection carried before it. Never throws.
-   */
-  #publishAcked(data: string): Promise<boolean> {
-    const count = this.#unstored.length;
-    const { epoch } = this.#link;
-    const sentAtMs = performance.now();
-    this.#sinceAck = 0;
-    const acked = store(this.#link, this.#subject, data, { timeoutMs: 2_000 }).then(
-      () => {
-        const covered = this.#unstored.slice(0, count).every((each) => each.epoch === epoch);
-        if (covered) this.#unstored.splice(0, count);
-        this.#renewed(sentAtMs);
-        return covered;
-      },
-      () => {
-        // Perhaps none of it arrived: the next one sends all of it again; readers drop repeats.
-        for (const each of this.#unstored) each.epoch = -1;
-        return false;
-      },
-    );
-    this.#acking = acked.finally(() => {
-      this.#acking = undefined;
-    });
-    return acked;
   }
 
   async #room(): Promise<void> {
-    while (this.#unstored.length >= WINDOW_MESSAGES && !this.#closed) {
-      if (!(await this.#confirm())) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (this.#window.isFull && !this.#closed) {
+      if (this.#isLost() || !(await this.#confirm())) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
     }
-  }
-
-  #renewed(sentAtMs: number): void {
-    // A claim that has run out may be somebody else's by now.
-    if (this.leaseAgeMs(sentAtMs) > LEASE_MS) return;
-    this.#lastStoredSentAtMs = Math.max(this.#lastStoredSentAtMs, sentAtMs);
   }
 }

@@ -2,11 +2,14 @@
 import { HEARTBEAT_MS, LEASE_MS } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { inProgress } from './delivery.ts';
+import type { WatchedRun } from './gateways.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface RunningRun {
   /** What stands in every log line about it. */
   readonly names: { readonly run: string; readonly requestId: string };
+  /** Who made it, and what becomes of it when nobody reads it. */
+  readonly request: WatchedRun;
   readonly log: RunLog;
   /** Where the request is acknowledged; replaced when it is delivered again to this worker. */
   reply: string;

@@ -39,6 +39,15 @@ export function deltaChunk(
   return undefined;
 }
 
+/**
+ * Says that the answer begins again, because the worker that gave it was lost and its agent's
+ * profile says `on_worker_lost: restart`. The extra field is ours; clients that do not know it see
+ * an empty delta.
+ */
+export function restartChunk(head: AnswerHead, includeUsage: boolean): ChatCompletionChunk {
+  return { ...chunk(head, includeUsage, {}), switchboard: { restarted: true } };
+}
+
 /** The chunk that says why the answer ended. */
 export function finishChunk(
   head: AnswerHead,

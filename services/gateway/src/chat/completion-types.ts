@@ -43,6 +43,8 @@ export interface ChatCompletionChunk extends AnswerHead {
   }[];
   /** Present only when the caller asked for it: null in every chunk but the last. */
   readonly usage?: Usage | null;
+  /** Ours: see `restartChunk`. */
+  readonly switchboard?: { readonly restarted: true };
 }
 
 export interface ToolCall {

@@ -1,24 +1,26 @@
 import type { RunEvent, SwitchboardError } from '@switchboard/contract';
 import { sendError } from '../http-errors/send-error.ts';
-import type { Answer, Completed } from './answer.ts';
+import type { Answer, Completed } from '../exchange/answer.ts';
 import { CompletionParts } from './completion.ts';
 import type { AnswerHead } from './completion-types.ts';
-import type { ChatExchange } from './exchange.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { sendJson } from '../exchange/send-json.ts';
 
 /** The whole answer as one JSON object, when the run has ended. */
 export class JsonAnswer implements Answer {
   readonly blocked = false;
-  readonly #exchange: ChatExchange;
+  readonly #exchange: Exchange;
   readonly #head: AnswerHead;
-  readonly #parts = new CompletionParts();
+  #parts = new CompletionParts();
 
-  constructor(exchange: ChatExchange, head: AnswerHead) {
+  constructor(exchange: Exchange, head: AnswerHead) {
     this.#exchange = exchange;
     this.#head = head;
   }
 
   started(): void {
-    // Nothing can be sent before the status is known.
+    // Nothing can be sent before the status is known; a run that begins again begins from nothing.
+    this.#parts = new CompletionParts();
   }
 
   take(event: RunEvent): void {
@@ -30,17 +32,7 @@ export class JsonAnswer implements Answer {
   }
 
   complete(end: Completed): void {
-    const { response, record, slowReader } = this.#exchange;
-    const body = Buffer.from(JSON.stringify(this.#parts.completion(this.#head, end)));
-    record.outcome ??= 'ok';
-    if (response.destroyed) return;
-    response.writeHead(200, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': String(body.byteLength),
-      ...this.#exchange.headers(),
-    });
-    response.end(body);
-    if (response.writableLength > 0) slowReader.arm();
+    sendJson(this.#exchange, this.#parts.completion(this.#head, end));
   }
 
   fail(error: SwitchboardError): void {

@@ -1,11 +1,17 @@
 import type { RunEvent, SwitchboardError, Usage } from '@switchboard/contract';
 import { errorBody } from '../http-errors/http-errors.ts';
 import { sendError } from '../http-errors/send-error.ts';
-import type { Answer, Completed } from './answer.ts';
-import { deltaChunk, finishChunk, roleChunk, usageChunk } from './completion-chunks.ts';
+import type { Answer, Completed } from '../exchange/answer.ts';
+import {
+  deltaChunk,
+  finishChunk,
+  restartChunk,
+  roleChunk,
+  usageChunk,
+} from './completion-chunks.ts';
 import type { AnswerHead } from './completion-types.ts';
-import type { ChatExchange } from './exchange.ts';
-import { SseWriter } from './sse-writer.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { SseWriter } from '../exchange/sse-writer.ts';
 
 export interface StreamTimes {
   /** Longest hold of the status line after the run was accepted, in milliseconds. */
@@ -16,33 +22,44 @@ export interface StreamTimes {
   readonly heartbeatIntervalMs: number;
 }
 
+export interface StreamOptions extends StreamTimes {
+  /** Whether the stream ends with a chunk that holds the token counts. */
+  readonly includeUsage: boolean;
+  /** Whether chunks carry an `id: <run>:<n>`, so that the stream can be resumed. */
+  readonly numbered: boolean;
+  /** Chunks that the client has already. */
+  readonly after: number;
+}
+
 /**
  * The answer as server-sent events.
+ *
+ * Chunks are a pure function of the run's events, so their numbers, from 1, are the same on every
+ * gateway and every replay.
  *
  * The status line is held until the first part of the answer or one of the two holds, so that a
  * refusal of the queue or of the provider still has its own status. After that an error can only be
  * the last event of the stream.
  */
 export class StreamAnswer implements Answer {
-  readonly #exchange: ChatExchange;
+  readonly #exchange: Exchange;
   readonly #head: AnswerHead;
-  readonly #includeUsage: boolean;
-  readonly #times: StreamTimes;
+  readonly #options: StreamOptions;
   readonly #sse: SseWriter;
   readonly #heartbeat: NodeJS.Timeout;
   #hold: NodeJS.Timeout;
   #usage: Usage | undefined;
   #roleSent = false;
   #written = false;
+  #chunks = 0;
 
-  constructor(exchange: ChatExchange, head: AnswerHead, includeUsage: boolean, times: StreamTimes) {
+  constructor(exchange: Exchange, head: AnswerHead, options: StreamOptions) {
     this.#exchange = exchange;
     this.#head = head;
-    this.#includeUsage = includeUsage;
-    this.#times = times;
+    this.#options = options;
     this.#sse = new SseWriter(exchange.response, exchange.slowReader);
-    this.#hold = setTimeout(() => this.#openQueued(), times.statusHoldMs);
-    this.#heartbeat = setInterval(() => this.#beat(), times.heartbeatIntervalMs);
+    this.#hold = setTimeout(() => this.#openQueued(), options.statusHoldMs);
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatIntervalMs);
   }
 
   get blocked(): boolean {
@@ -54,17 +71,15 @@ export class StreamAnswer implements Answer {
   }
 
   started(): void {
-    if (this.#sse.opened) {
-      this.#sendRole('');
-      return;
-    }
+    if (this.#chunks > 1) return this.#restarted();
+    if (this.#sse.opened) return this.#sendRole('');
     clearTimeout(this.#hold);
-    this.#hold = setTimeout(() => this.#openStarted(), this.#times.startedHoldMs);
+    this.#hold = setTimeout(() => this.#openStarted(), this.#options.startedHoldMs);
   }
 
   take(event: RunEvent): void {
     if (event.type === 'usage') this.#usage = event.usage;
-    const chunk = deltaChunk(this.#head, this.#includeUsage, event);
+    const chunk = deltaChunk(this.#head, this.#options.includeUsage, event);
     if (chunk === undefined) return;
     this.#open();
     this.#sendRole(event.type === 'tool.call' ? null : '');
@@ -75,8 +90,8 @@ export class StreamAnswer implements Answer {
     this.#exchange.record.outcome ??= 'ok';
     this.#open();
     this.#sendRole('');
-    this.#send(finishChunk(this.#head, this.#includeUsage, end));
-    if (this.#includeUsage && this.#usage !== undefined) {
+    this.#send(finishChunk(this.#head, this.#options.includeUsage, end));
+    if (this.#options.includeUsage && this.#usage !== undefined) {
       this.#send(usageChunk(this.#head, this.#usage));
     }
     this.#sse.event('[DONE]');
@@ -118,12 +133,21 @@ export class StreamAnswer implements Answer {
   #sendRole(content: '' | null): void {
     if (this.#roleSent) return;
     this.#roleSent = true;
-    this.#send(roleChunk(this.#head, this.#includeUsage, content));
+    this.#send(roleChunk(this.#head, this.#options.includeUsage, content));
+  }
+
+  /** What was shown came from a worker that was lost: the answer begins again. */
+  #restarted(): void {
+    this.#send(restartChunk(this.#head, this.#options.includeUsage));
   }
 
   #send(chunk: object): void {
+    this.#chunks += 1;
+    if (this.#chunks <= this.#options.after) return;
     this.#written = true;
-    this.#sse.event(JSON.stringify(chunk));
+    const { numbered } = this.#options;
+    const id = numbered ? { id: `${this.#exchange.record.run}:${this.#chunks}` } : {};
+    this.#sse.event(JSON.stringify(chunk), id);
   }
 
   #beat(): void {

@@ -1,5 +1,6 @@
 /** The answers of the API as schemas: printed in the OpenAPI document, and checked in tests. */
 import { z } from 'zod';
+import { ItemSchema } from '../responses/standard-schema.ts';
 
 const Usage = z.looseObject({
   prompt_tokens: z.int(),
@@ -106,4 +107,18 @@ export const ErrorSchema = z.object({
 export const HealthSchema = z.object({
   status: z.string(),
   checks: z.record(z.string(), z.boolean()).optional(),
+});
+
+export const DeletedResponseSchema = z.object({
+  id: z.string(),
+  object: z.literal('response'),
+  deleted: z.literal(true),
+});
+
+export const InputItemListSchema = z.object({
+  object: z.literal('list'),
+  data: z.array(ItemSchema),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
 });

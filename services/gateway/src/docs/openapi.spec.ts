@@ -36,7 +36,21 @@ describe('the OpenAPI document', () => {
 
   it('has every status that a chat request can be answered with', () => {
     const responses = document.paths['/v1/chat/completions']?.['post']?.responses ?? {};
-    const statuses = ['200', '400', '404', '408', '413', '415', '429', '500', '502', '503', '504'];
+    const statuses = [
+      '200',
+      '400',
+      '404',
+      '408',
+      '409',
+      '410',
+      '413',
+      '415',
+      '429',
+      '500',
+      '502',
+      '503',
+      '504',
+    ];
     assert.deepEqual(Object.keys(responses), statuses);
   });
 });

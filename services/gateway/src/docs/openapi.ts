@@ -4,11 +4,15 @@ import { ERROR_CODES } from '@switchboard/contract';
 import { z } from 'zod';
 import { ChatCompletionBody } from '../chat/chat-schema.ts';
 import { HTTP_ERRORS } from '../http-errors/http-errors.ts';
+import { CreateResponseBody } from '../responses/request-schema.ts';
+import { ResponseSchema, StreamEventSchema } from '../responses/standard-schema.ts';
 import {
   ChatCompletionChunkSchema,
   ChatCompletionSchema,
+  DeletedResponseSchema,
   ErrorSchema,
   HealthSchema,
+  InputItemListSchema,
   ModelListSchema,
   ModelSchema,
 } from './answer-schemas.ts';
@@ -17,6 +21,11 @@ const SCHEMAS = {
   ChatCompletionRequest: ChatCompletionBody,
   ChatCompletion: ChatCompletionSchema,
   ChatCompletionChunk: ChatCompletionChunkSchema,
+  CreateResponseRequest: CreateResponseBody,
+  Response: ResponseSchema,
+  ResponseStreamEvent: StreamEventSchema,
+  DeletedResponse: DeletedResponseSchema,
+  InputItemList: InputItemListSchema,
   Model: ModelSchema,
   ModelList: ModelListSchema,
   Error: ErrorSchema,
@@ -31,7 +40,8 @@ const answer = (name: SchemaName, description: string) => ({ description, conten
 
 /** Never sent as a status of its own: nobody is left to read it. */
 const UNSENT_STATUS = 499;
-const CHAT_STATUSES = [400, 404, 408, 413, 415, 429, 500, 502, 503, 504];
+const CHAT_STATUSES = [400, 404, 408, 409, 410, 413, 415, 429, 500, 502, 503, 504];
+const STORED_STATUSES = [400, 404, 410, 500, 503];
 
 export function openApiDocument(version: string): object {
   return {
@@ -39,10 +49,11 @@ export function openApiDocument(version: string): object {
     info: {
       title: 'Switchboard',
       version,
-      description: "Agents behind OpenAI's chat completions API, with a fair, bounded queue.",
+      description: "Agents behind OpenAI's API, with a fair, bounded queue.",
     },
     paths: {
       '/v1/chat/completions': { post: chatOperation() },
+      ...responsePaths(),
       '/v1/models': {
         get: {
           operationId: 'listModels',
@@ -83,6 +94,79 @@ export function openApiDocument(version: string): object {
   };
 }
 
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'Of several requests with one key, one runs and all get its answer. Kept for a day.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+const ON_DISCONNECT = {
+  name: 'x-switchboard-on-disconnect',
+  in: 'header',
+  description:
+    'What becomes of the run when its connection is lost. Default: `cancel`; `resume` with an ' +
+    '`Idempotency-Key`; `continue` in the background.',
+  schema: { type: 'string', enum: ['cancel', 'resume', 'continue'] },
+};
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  description: 'With the same `Idempotency-Key` and body: the stream goes on after this event.',
+  schema: { type: 'string' },
+};
+
+function responsePaths(): object {
+  const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+  const found = (operationId: string, summary: string, name: SchemaName, parameters = [id]) => ({
+    operationId,
+    summary,
+    parameters,
+    responses: { 200: answer(name, 'Done.'), ...errorResponses(STORED_STATUSES) },
+  });
+  const query = (name: string, type: string) => ({ name, in: 'query', schema: { type } });
+  return {
+    '/v1/responses': {
+      post: {
+        operationId: 'createResponse',
+        summary: 'Ask an agent; the answer can be read again, resumed and continued',
+        parameters: [IDEMPOTENCY_KEY, ON_DISCONNECT],
+        requestBody: { required: true, content: json('CreateResponseRequest') },
+        responses: {
+          200: {
+            description: 'The response; with `stream`: true as server-sent events.',
+            content: {
+              ...json('Response'),
+              'text/event-stream': { schema: reference('ResponseStreamEvent') },
+            },
+          },
+          ...errorResponses(CHAT_STATUSES),
+        },
+      },
+    },
+    '/v1/responses/{id}': {
+      get: {
+        ...found('getResponse', 'A response as it stands, or its events from one on', 'Response'),
+        parameters: [id, query('stream', 'boolean'), query('starting_after', 'integer')],
+      },
+      delete: found('deleteResponse', 'Remove every trace of a response', 'DeletedResponse'),
+    },
+    '/v1/responses/{id}/cancel': {
+      post: found('cancelResponse', 'Stop it; one that has ended stays as it is', 'Response'),
+    },
+    '/v1/responses/{id}/input_items': {
+      get: {
+        ...found('listInputItems', 'What was asked', 'InputItemList'),
+        parameters: [
+          id,
+          query('after', 'string'),
+          query('limit', 'integer'),
+          query('order', 'string'),
+        ],
+      },
+    },
+  };
+}
+
 function chatOperation(): object {
   return {
     operationId: 'createChatCompletion',
@@ -90,6 +174,7 @@ function chatOperation(): object {
     description:
       'The status line of a stream is held for a moment, so that a refusal still has its own ' +
       'status. A client that closes the connection cancels its run.',
+    parameters: [IDEMPOTENCY_KEY, LAST_EVENT_ID, ON_DISCONNECT],
     requestBody: { required: true, content: json('ChatCompletionRequest') },
     responses: {
       200: {

@@ -14,7 +14,12 @@ const STATUSES: Record<ErrorCode, number> = {
   body_too_large: 413,
   request_timeout: 408,
   too_many_outstanding: 429,
+  response_not_found: 404,
+  previous_response_not_found: 400,
+  idempotency_conflict: 409,
+  events_expired: 410,
   queue_full: 503,
+  storage_full: 503,
   queue_timeout: 503,
   queue_unavailable: 503,
   shutting_down: 503,
@@ -80,6 +85,7 @@ describe('http errors', () => {
       'queue_timeout',
       'queue_unavailable',
       'shutting_down',
+      'storage_full',
     ]);
     for (const code of ERROR_CODES) {
       const { headers } = errorAnswer(new SwitchboardError(code, 'x'), true);

@@ -49,6 +49,10 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   unsupported_media_type: caller(415),
   body_too_large: caller(413),
   request_timeout: { ...caller(408), retry: 'safe', close: true },
+  response_not_found: caller(404),
+  previous_response_not_found: caller(400),
+  idempotency_conflict: caller(409),
+  events_expired: caller(410),
 
   too_many_outstanding: {
     status: 429,
@@ -61,6 +65,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   queue_timeout: busy(5_000),
   queue_unavailable: busy(2_000),
   shutting_down: { ...busy(1_000), close: true },
+  storage_full: busy(30_000),
 
   provider_rejected: caller(400),
   provider_auth: failed(502),

@@ -1,0 +1,138 @@
+/**
+ * The end of a run's data in the event log.
+ *
+ * An end must stay when the rest goes: a claim is stored if nothing was ever said of the run, an
+ * end if no end is there, so in an emptied log a worker that was frozen for minutes could claim or
+ * end the run once more. What stays is a gravestone: the kind of the end, without a word of the
+ * prompt or the answer. It goes with its stream's age, an hour by default, which begins anew.
+ *
+ * Each subject is purged by its own name. One purge of `<run>.>` looks at every message anybody
+ * stored between the run's first and its last, while nobody else can store: measured with runs of
+ * 10 s at 500 a second, 3.5 ms of the server each instead of 0.5 ms for all that is done here.
+ */
+import {
+  decodeEvents,
+  EVENTS_STREAM,
+  type EventMessage,
+  isEnd,
+  type RunEnd,
+  runClaim,
+  runEnd,
+  runLog,
+} from '@switchboard/contract';
+import type { NatsLink } from '../link/nats-link.ts';
+import { api, store, StoreError } from '../link/store.ts';
+import { ANSWER_TIMEOUT_MS, patiently } from './patience.ts';
+
+/** All that is left of a run: its end, and that its events are gone. */
+export interface Gravestone extends EventMessage {
+  readonly gone: true;
+}
+
+/** Whether the events before this message were removed on purpose. */
+export function isGravestone(message: EventMessage): message is Gravestone {
+  return (message as Partial<Gravestone>).gone === true;
+}
+
+/**
+ * Removes every event of an ended run from the log but its bare end. Idempotent; several may do it
+ * at once. A run without an end is left alone: its worker still writes.
+ * @throws SwitchboardError `queue_unavailable`: then some may be left
+ */
+export async function purgeRun(link: NatsLink, run: string): Promise<void> {
+  const end = await patiently(() => bury(link, run));
+  if (end !== undefined) await sweep(link, run, end);
+}
+
+/**
+ * For a worker that learns late that its run has ended: if the run was purged meanwhile, what this
+ * worker has written since goes too. @throws SwitchboardError `queue_unavailable`
+ */
+export async function purgeLate(link: NatsLink, run: string): Promise<void> {
+  const end = await patiently(() => readLast(link, runEnd(run)));
+  if (end !== undefined && isGravestone(end.message)) await sweep(link, run, end.message);
+}
+
+/**
+ * Puts the gravestone after the end, and nothing else: what is removed later leaves no moment
+ * without an end. @returns the end, undefined when there is none. @throws StoreError
+ */
+async function bury(link: NatsLink, run: string): Promise<EventMessage | undefined> {
+  const end = await readLast(link, runEnd(run));
+  if (end === undefined || isGravestone(end.message)) return end?.message;
+  const data = JSON.stringify(gravestone(end.message));
+  const options = { expectedLast: end.seq, timeoutMs: ANSWER_TIMEOUT_MS };
+  try {
+    await store(link, runEnd(run), data, options);
+  } catch (error) {
+    // There is one by now, somebody else's or our own of an earlier try: the next try reads it.
+    if (!(error instanceof StoreError) || error.failure !== 'conflict') throw error;
+    throw new StoreError('unknown', error.message, error);
+  }
+  return end.message;
+}
+
+/** Removes what the gravestone stands for. @throws SwitchboardError */
+async function sweep(link: NatsLink, run: string, end: EventMessage): Promise<void> {
+  const logs = await patiently(() => logSubjects(link, run, end));
+  const purges = [
+    // All ends but the last, which is the gravestone.
+    { filter: runEnd(run), keep: 1 },
+    ...logs.map((filter) => ({ filter })),
+  ];
+  await Promise.all(purges.map((body) => patiently(() => purge(link, body))));
+  // Last: it says how many attempts there were, to whoever has to do this once more.
+  await patiently(() => purge(link, { filter: runClaim(run) }));
+}
+
+/** The subjects that attempts have written on. @throws StoreError */
+async function logSubjects(link: NatsLink, run: string, end: EventMessage): Promise<string[]> {
+  // A worker's end is stored only while no later attempt has begun; a gateway's bears no attempt.
+  const last = end.a > 0 ? end.a : (await readLast(link, runClaim(run)))?.message.a;
+  // Without a claim there is most often nothing, which is cheap to find out.
+  if (last === undefined) return [runLog(run, 1).replace(/1$/, '*')];
+  return Array.from({ length: last }, (_, index) => runLog(run, index + 1));
+}
+
+/**
+ * Nothing of a provider's or a caller's making is kept, only words from closed lists.
+ */
+function gravestone({ a, n, e }: EventMessage): Gravestone {
+  const last = e.at(-1);
+  const bare = last !== undefined && isEnd(last) ? bareEnd(last) : LOST;
+  // Its own number: a reader who asks for what came before it sees that there is a gap.
+  return { a, n: n + Math.max(e.length - 1, 0), e: [bare], gone: true };
+}
+
+const LOST: RunEnd = { type: 'failed', code: 'internal_error', message: 'Unreadable end.' };
+
+function bareEnd(end: RunEnd): RunEnd {
+  if (end.type === 'completed') return { type: 'completed', finishReason: 'stop' };
+  if (end.type === 'cancelled') return { type: 'cancelled', reason: end.reason };
+  return { type: 'failed', code: end.code, message: 'What happened is no longer stored.' };
+}
+
+async function purge(link: NatsLink, body: { filter: string; keep?: number }): Promise<void> {
+  try {
+    await api(link, `STREAM.PURGE.${EVENTS_STREAM}`, body, ANSWER_TIMEOUT_MS);
+  } catch (error) {
+    // No stream, no events.
+    if (!(error instanceof StoreError) || error.failure !== 'not_found') throw error;
+  }
+}
+
+/** The last message on `subject`, from the stream's leader. @throws StoreError */
+async function readLast(
+  link: NatsLink,
+  subject: string,
+): Promise<{ readonly seq: number; readonly message: EventMessage } | undefined> {
+  const call = `STREAM.MSG.GET.${EVENTS_STREAM}`;
+  try {
+    const answer = await api(link, call, { last_by_subj: subject }, ANSWER_TIMEOUT_MS);
+    const { seq, data } = (answer as { message: { seq: number; data?: string } }).message;
+    return { seq, message: decodeEvents(Buffer.from(data ?? '', 'base64').toString()) };
+  } catch (error) {
+    if (error instanceof StoreError && error.failure === 'not_found') return undefined;
+    throw error;
+  }
+}

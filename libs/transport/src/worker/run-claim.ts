@@ -1,0 +1,103 @@
+/**
+ * Claiming a run: one compare-and-set over everything that was ever said of it, so that one worker
+ * at a time runs it, however often the queue hands it out.
+ */
+import { encodeEvents, runClaim, runEvents, TAKEOVER_MS } from '@switchboard/contract';
+import { hasEvents, readState } from '../events/log-reader.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import { store, StoreError } from '../link/store.ts';
+
+/**
+ * What a claim found.
+ * - `started`: the run is ours; `attempt` says which try this is, `lostBefore` how many of the
+ *   earlier ones were lost with their workers.
+ * - `ended`: it has its end; nothing is left to do but to acknowledge the request.
+ * - `busy`: somebody runs it, or did until a moment ago: ask again later.
+ * - `lost`: an earlier attempt had already shown output and is gone: it must not be run again.
+ */
+export type Opened =
+  | { readonly kind: 'started'; readonly attempt: number; readonly lostBefore: number }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'lost'; readonly attempt: number };
+
+export interface ClaimOptions {
+  /** Names this claim, no other of the same worker. */
+  readonly claimant: string;
+  /** Whether a run whose lost attempt had shown output is run again. */
+  readonly restart: boolean;
+}
+
+export interface Claim {
+  readonly opened: Opened;
+  readonly attempt: number;
+  readonly lostBefore: number;
+  /** Sequence that the end is written against. */
+  readonly seq: number;
+  /** When the claim was sent. */
+  readonly sentAtMs: number;
+}
+
+/** Retries while the outcome is unknown until `signal` aborts. @throws StoreError */
+export async function claimRun(
+  link: NatsLink,
+  run: string,
+  { claimant, restart }: ClaimOptions,
+  signal: AbortSignal,
+): Promise<Claim> {
+  let attempt = 1;
+  let lostBefore = 0;
+  for (let expectedLast = 0; ;) {
+    signal.throwIfAborted();
+    const sentAtMs = performance.now();
+    const found = (opened: Opened, seq: number): Claim => ({
+      opened,
+      attempt,
+      lostBefore,
+      seq,
+      sentAtMs,
+    });
+    const data = encodeEvents({
+      a: attempt,
+      n: 1,
+      ...(lostBefore === 0 ? {} : { l: lostBefore }),
+      e: [{ type: 'started', worker: claimant }],
+    });
+    const seq = await tryToClaim(link, run, data, expectedLast);
+    if (seq !== undefined) return found({ kind: 'started', attempt, lostBefore }, seq);
+    const state = await readState(link, run);
+    if (state === undefined) {
+      // The claim has aged out of the log, but what was said after it has not.
+      if (await hasEvents(link, run)) return found({ kind: 'lost', attempt }, 0);
+      expectedLast = 0; // Not stored after all, or the log was emptied: say it again.
+      continue;
+    }
+    if (state.isEnd) return found({ kind: 'ended' }, state.seq);
+    if (state.text === data) return found({ kind: 'started', attempt, lostBefore }, state.seq);
+    const { message, back } = state;
+    if (!back && state.silentMs < TAKEOVER_MS) return found({ kind: 'busy' }, state.seq);
+    expectedLast = state.lastSeq;
+    attempt = message.a + 1;
+    lostBefore = (message.l ?? 0) + (back ? 0 : 1);
+    // Nothing but an end is written, against the lost claim.
+    if (state.shown && !restart) return found({ kind: 'lost', attempt }, state.seq);
+  }
+}
+
+/** @returns undefined when it was not stored, or when that is not known. @throws StoreError */
+async function tryToClaim(
+  link: NatsLink,
+  run: string,
+  data: string,
+  expectedLast: number,
+): Promise<number | undefined> {
+  try {
+    const filter = runEvents(run);
+    const options = { expectedLast, filter, timeoutMs: 2_000 };
+    return (await store(link, runClaim(run), data, options)).seq;
+  } catch (error) {
+    const failure = error instanceof StoreError ? error.failure : undefined;
+    if (failure !== 'conflict' && failure !== 'unknown') throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+import { isEnd, SwitchboardError } from '@switchboard/contract';
+import type { AgentProfile } from '@switchboard/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { identityOf, ownerOf } from '../chat/identity.ts';
+import { stillThere } from '../exchange/exchanges.ts';
+import type { Exchanges } from '../exchange/exchanges.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { sendJson } from '../exchange/send-json.ts';
+import { agentOf } from '../models/agent.ts';
+import type { Admission, Order } from '../runs/admission.ts';
+import { ON_DISCONNECT_HEADER, onDisconnectOf } from '../runs/disconnect.ts';
+import { keyedRequest } from '../runs/idempotency.ts';
+import { readRecorded } from '../runs/replay.ts';
+import type { RunRecords } from '../runs/run-records.ts';
+import type { Runs } from '../runs/runs.ts';
+import { toMessages } from './conversation.ts';
+import { itemsPage } from './items-page.ts';
+import { parseResponseRequest } from './parse-response.ts';
+import type { ParsedResponse } from './parse-response.ts';
+import { ResponseJsonAnswer } from './response-json-answer.ts';
+import { builderOf, responseId, ResponseStore } from './response-store.ts';
+import type { FoundResponse, KeptResponse } from './response-store.ts';
+import { ResponseStreamAnswer } from './response-stream-answer.ts';
+import { startingAfter } from './starting-after.ts';
+
+export interface ResponsesOptions {
+  readonly exchanges: Exchanges;
+  readonly admission: Admission;
+  readonly records: RunRecords;
+  readonly runs: Runs;
+  /** Removes everything of a run from log and object store. */
+  readonly erase: (run: string) => Promise<void>;
+  readonly profiles: readonly AgentProfile[];
+  readonly resumeWindowMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+const ROUTE = 'responses';
+
+/** The Responses API: makes responses, reads, resumes, cancels and deletes them. */
+export class ResponsesService {
+  readonly #options: ResponsesOptions;
+  readonly #store: ResponseStore;
+
+  constructor(options: ResponsesOptions) {
+    this.#options = options;
+    this.#store = new ResponseStore(options.records, options.runs);
+  }
+
+  /** `POST /v1/responses`. Never rejects, like all of these. */
+  async create(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await this.#options.exchanges.handle(request, reply, async (exchange) => {
+      const parsed = parseResponseRequest(request.body);
+      const order = await this.#order(exchange, request, parsed);
+      await stillThere(exchange, request.raw);
+      const admitted = await this.#options.admission.admit(order, exchange.signal);
+      const { reading, joined, createdAtMs } = admitted;
+      exchange.bind(reading);
+      exchange.replayed = joined;
+      const found = foundOf(reading.run, createdAtMs, order);
+      if (parsed.background && !parsed.stream) {
+        // It goes on without us, and may have gone on when it was joined.
+        reading.leave('client_gone');
+        sendJson(exchange, await this.#store.current(found));
+        return;
+      }
+      const answer = parsed.stream
+        ? this.#stream(exchange, found, -1)
+        : new ResponseJsonAnswer(exchange, builderOf(found));
+      await this.#options.exchanges.give(exchange, reading, answer);
+    });
+  }
+
+  /** `GET /v1/responses/{id}`, also as a stream from an event on. */
+  async read(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await this.#onStored(request, reply, async (exchange, found) => {
+      const after = startingAfter(request.query);
+      if (after === undefined) {
+        sendJson(exchange, await this.#store.current(found));
+        return;
+      }
+      this.#refuseBeyondEnd(found, after);
+      const { records, runs } = this.#options;
+      const reading = await readRecorded(runs, records, found.run);
+      exchange.bind(reading);
+      await this.#options.exchanges.give(exchange, reading, this.#stream(exchange, found, after));
+    });
+  }
+
+  /** `GET /v1/responses/{id}/input_items` */
+  async inputItems(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await this.#onStored(request, reply, async (exchange, { kept }) => {
+      sendJson(exchange, itemsPage(kept.inputItems, request.query));
+    });
+  }
+
+  /** `POST /v1/responses/{id}/cancel`: one that has ended is answered unchanged. */
+  async cancel(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await this.#onStored(request, reply, async (exchange, found) => {
+      await this.#end(found);
+      sendJson(exchange, await this.#store.current(found));
+    });
+  }
+
+  /** `DELETE /v1/responses/{id}`: nothing of it can be found afterwards. */
+  async delete(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await this.#onStored(request, reply, async (exchange, found) => {
+      await this.#end(found);
+      await this.#options.records.delete(found.run);
+      await this.#options.erase(found.run);
+      sendJson(exchange, { id: responseId(found.run), object: 'response', deleted: true });
+    });
+  }
+
+  async #onStored(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    serve: (exchange: Exchange, found: FoundResponse) => Promise<void>,
+  ): Promise<void> {
+    await this.#options.exchanges.handle(request, reply, async (exchange) => {
+      const { id } = request.params as { id: string };
+      await serve(exchange, await this.#store.get(id, ownerOf(request.headers.authorization)));
+    });
+  }
+
+  /** The request is checked; what it needs of earlier responses is read. */
+  async #order(
+    exchange: Exchange,
+    { body, headers }: FastifyRequest,
+    parsed: ParsedResponse,
+  ): Promise<Order> {
+    const { profile, rest } = agentOf(this.#options.profiles, parsed.model);
+    const owner = ownerOf(headers.authorization);
+    const keyed = keyedRequest(headers['idempotency-key'], { owner, route: ROUTE, body });
+    const otherwise = parsed.background ? 'continue' : keyed === undefined ? 'cancel' : 'resume';
+    const { previousResponseId } = parsed;
+    const earlier =
+      previousResponseId === null ? [] : await this.#store.conversation(previousResponseId, owner);
+    const request: KeptResponse = {
+      head: { model: parsed.model, echo: parsed.echo, background: parsed.background },
+      inputItems: parsed.inputItems,
+      previousResponseId,
+    };
+    return {
+      submission: {
+        requestId: exchange.record.requestId,
+        user: identityOf(headers.authorization, parsed.user),
+        profile,
+        ...(rest === undefined ? {} : { model: rest }),
+        stream: parsed.stream || parsed.background,
+        chat: { ...parsed.chat, messages: toMessages(earlier, parsed) },
+        onDisconnect: onDisconnectOf(headers[ON_DISCONNECT_HEADER], otherwise),
+        resumeWindowMs: this.#options.resumeWindowMs,
+      },
+      keyed,
+      record: {
+        kind: 'response',
+        owner,
+        stored: parsed.store,
+        keyed: keyed !== undefined && parsed.store,
+        request,
+      },
+      resumable: true,
+    };
+  }
+
+  #stream(exchange: Exchange, found: FoundResponse, after: number): ResponseStreamAnswer {
+    const { heartbeatIntervalMs } = this.#options;
+    return new ResponseStreamAnswer(exchange, builderOf(found), { heartbeatIntervalMs, after });
+  }
+
+  #refuseBeyondEnd(found: FoundResponse, after: number): void {
+    const { events } = found.record;
+    if (events === undefined) return; // The stream says so itself, when it ends.
+    const builder = builderOf(found);
+    const all = [...builder.opening(), ...events.flatMap((event) => builder.take(event))];
+    const last = all.at(-1)?.sequence_number ?? 0;
+    if (after <= last) return;
+    throw new SwitchboardError(
+      'invalid_request',
+      `\`starting_after\` must be at most ${last}, the number of the last event.`,
+      { param: 'starting_after' },
+    );
+  }
+
+  async #end(found: FoundResponse): Promise<void> {
+    const last = (await this.#store.events(found)).at(-1);
+    if (last === undefined || !isEnd(last))
+      await this.#options.runs.cancelRun(found.run, 'requested');
+  }
+}
+
+function foundOf(run: string, createdAtMs: number, { record }: Order): FoundResponse {
+  if (record === undefined) throw new Error('a response was ordered without a record');
+  return {
+    run,
+    record: { v: 1, run, createdAtMs, ...record },
+    kept: record.request as KeptResponse,
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * From a checked request to a run that can be read: a new one, or the one that its
+ * `Idempotency-Key` stands for.
+ *
+ * - A1 what must be kept with a run is kept before the run is queued; if it cannot be, nothing
+ *   runs.
+ * - A2 a run that was not queued leaves nothing behind: no key, no record.
+ * - A3 who goes on with an answer is given that one or an error, never the rest of another.
+ */
+import { isEnd, SwitchboardError } from '@switchboard/contract';
+import type { RunEvent } from '@switchboard/contract';
+import type { StopReason } from '../exchange/exchange.ts';
+import type { Reading } from '../exchange/reading.ts';
+import { HTTP_ERRORS } from '../http-errors/http-errors.ts';
+import type { Claim, IdempotencyKeys, KeyedRequest } from './idempotency.ts';
+import { readRecorded } from './replay.ts';
+import type { RunRecord, RunRecords } from './run-records.ts';
+import type { CancelReason, Run, Runs, Submission } from './runs.ts';
+
+export interface Order {
+  readonly submission: Omit<Submission, 'run'>;
+  readonly keyed: KeyedRequest | undefined;
+  /** What is kept with the run; undefined: nothing. */
+  readonly record: Omit<RunRecord, 'v' | 'run' | 'createdAtMs'> | undefined;
+  /**
+   * Whether its reader can come back: then a gateway that has to go leaves the run alone.
+   */
+  readonly resumable: boolean;
+  /** The run that its reader has begun to read: no other will do. */
+  readonly resumes?: string | undefined;
+}
+
+export interface Admitted {
+  readonly reading: Reading;
+  readonly createdAtMs: number;
+  /** Whether it was there before this request. */
+  readonly joined: boolean;
+}
+
+export interface AdmissionOptions {
+  readonly runs: Runs;
+  readonly records: RunRecords;
+  readonly keys: IdempotencyKeys;
+  /** Stores the chat of a request that no message can carry. */
+  readonly putInput: (run: string, data: Uint8Array) => Promise<void>;
+}
+
+/** Of a run of which nothing but a large input is kept, until it has ended. */
+const INPUT_RECORD = {
+  kind: 'chat',
+  owner: '',
+  stored: false,
+  keyed: false,
+  request: null,
+} as const;
+
+const CANCEL_REASONS: Readonly<Record<StopReason, CancelReason>> = {
+  client_gone: 'client_gone',
+  slow_reader: 'deadline',
+  shutdown: 'shutdown',
+  failed: 'deadline',
+};
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** @throws SwitchboardError when the queue, a limit, the key or the storage refuses it. */
+  async admit(order: Order, signal: AbortSignal): Promise<Admitted> {
+    const { keys, runs } = this.#options;
+    const { keyed, resumes } = order;
+    if (resumes !== undefined) return await this.#resume(resumes, keyed);
+    if (keyed === undefined) return await this.#begin(order, runs.newRunId(), undefined, signal);
+    for (;;) {
+      signal.throwIfAborted();
+      const run = runs.newRunId();
+      const claimed = await keys.claim(keyed, run);
+      if (claimed.kind === 'claimed') return await this.#begin(order, run, claimed.claim, signal);
+      if (claimed.stale) await runs.cancelRun(claimed.run, 'shutdown');
+      if (!claimed.stale && !(await this.#isForgotten(claimed.run))) {
+        return await this.#join(claimed.run);
+      }
+      const claim = await claimed.retake();
+      if (claim !== undefined) return await this.#begin(order, run, claim, signal);
+    }
+  }
+
+  /** A3 */
+  async #resume(run: string, keyed: KeyedRequest | undefined): Promise<Admitted> {
+    const known = keyed === undefined ? undefined : await this.#options.keys.find(keyed);
+    if (known === run && !(await this.#isForgotten(run))) return await this.#join(run);
+    throw new SwitchboardError(
+      'events_expired',
+      'The answer that `Last-Event-ID` names cannot be continued any more, or not without its ' +
+        '`Idempotency-Key`. Send the request again without `Last-Event-ID` to begin anew.',
+      { param: 'last-event-id' },
+    );
+  }
+
+  async #begin(
+    order: Order,
+    run: string,
+    claim: Claim | undefined,
+    signal: AbortSignal,
+  ): Promise<Admitted> {
+    const { records } = this.#options;
+    const createdAtMs = Date.now();
+    let held: Run;
+    try {
+      if (order.record !== undefined) {
+        await records.create({ v: 1, run, createdAtMs, ...order.record });
+      }
+      held = await this.#submit(order, run, signal);
+    } catch (thrown) {
+      // A2: what fails here is found again by nobody, and ages out.
+      await Promise.allSettled([
+        claim?.release(),
+        order.record === undefined ? undefined : records.delete(run),
+      ]);
+      throw thrown;
+    }
+    await claim?.confirm();
+    return { reading: ownReading(held, order), createdAtMs, joined: false };
+  }
+
+  /** What is too large for a message goes ahead of it, and the message says where it is. */
+  async #submit(order: Order, run: string, signal: AbortSignal): Promise<Run> {
+    const submission: Submission = { ...order.submission, run };
+    const { putInput, records, runs } = this.#options;
+    try {
+      return await runs.submit(submission, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof SwitchboardError) || thrown.code !== 'body_too_large') throw thrown;
+    }
+    // The recorder deletes the inputs of the runs that it has a record of.
+    if (order.record === undefined) {
+      await records.create({ v: 1, run, createdAtMs: Date.now(), ...INPUT_RECORD });
+    }
+    await putInput(run, new TextEncoder().encode(JSON.stringify(submission.chat)));
+    return await runs.submit({ ...submission, chat: { messages: [] }, input: run }, signal);
+  }
+
+  async #join(run: string): Promise<Admitted> {
+    const { records, runs } = this.#options;
+    const record = await records.get(run);
+    const reading = await readRecorded(runs, records, run);
+    return { reading, createdAtMs: record?.createdAtMs ?? Date.now(), joined: true };
+  }
+
+  /** Whether it ended in a way that is not remembered under its key: cancelled, or refused late. */
+  async #isForgotten(run: string): Promise<boolean> {
+    const record = await this.#options.records.get(run);
+    const last = (record?.events ?? (await this.#options.runs.readLogged(run))).at(-1);
+    return last !== undefined && isForgotten(last);
+  }
+}
+
+function isForgotten(event: RunEvent): boolean {
+  if (!isEnd(event)) return false;
+  if (event.type === 'cancelled') return true;
+  return event.type === 'failed' && HTTP_ERRORS[event.code].retry === 'safe';
+}
+
+/** A run of this gateway: its reader leaving is what its policy is about. */
+function ownReading(run: Run, { resumable, submission }: Order): Reading {
+  const { onDisconnect } = submission;
+  return {
+    run: run.run,
+    acceptedAtMs: run.acceptedAtMs,
+    events: (signal) => run.events(signal),
+    leave: (reason) => {
+      if (onDisconnect === 'continue' || (reason === 'shutdown' && resumable)) run.detach();
+      else if (onDisconnect === 'resume') run.close();
+      // cancel() never rejects.
+      else void run.cancel(CANCEL_REASONS[reason]);
+    },
+  };
+}

@@ -1,0 +1,173 @@
+/** `Idempotency-Key` and resumed chats over HTTP, with a run queue in memory. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SwitchboardError } from '@switchboard/contract';
+import { COMPLETED, STARTED, text } from './fake-runs.ts';
+import { CHAT, post, RawClient, startGateway } from './harness.ts';
+
+const KEY = { 'idempotency-key': 'k1' };
+const STREAM = { ...CHAT, stream: true };
+
+interface Line {
+  readonly id: string | undefined;
+  readonly data: string;
+}
+
+/** The numbered events of a stream. */
+function linesOf(sse: string): Line[] {
+  return sse.split('\n\n').flatMap((frame) => {
+    const data = /^data: (.*)$/m.exec(frame)?.[1];
+    return data === undefined ? [] : [{ id: /^id: (.*)$/m.exec(frame)?.[1], data }];
+  });
+}
+
+describe('Idempotency-Key', () => {
+  it('runs once for many equal requests at once, and answers all of them alike', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('Hello'), COMPLETED);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async () => await (await post(server, CHAT, KEY)).text()),
+    );
+    assert.equal(server.runs.submitted.length, 1);
+    assert.equal(new Set(answers).size, 1);
+  });
+
+  it('joins a run that is still going, from its first event', async () => {
+    await using server = await startGateway();
+    const submitted = server.runs.next();
+    const first = post(server, STREAM, KEY);
+    const run = await submitted;
+    run.emit(STARTED, text('Hel'));
+    await first;
+    const second = post(server, STREAM, KEY);
+    assert.equal((await second).headers.get('idempotent-replayed'), 'true');
+    run.emit(text('lo'), COMPLETED);
+    assert.equal(await (await first).text(), await (await second).text());
+    assert.equal(server.runs.submitted.length, 1);
+  });
+
+  it('is refused for another body or another route', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    await (await post(server, CHAT, KEY)).text();
+    const other = await post(server, { ...CHAT, temperature: 0 }, KEY);
+    assert.equal(other.status, 409);
+    assert.equal(other.headers.get('x-should-retry'), 'false');
+    const route = await fetch(`${server.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...KEY },
+      body: JSON.stringify({ model: 'assistant', input: 'Hello' }),
+    });
+    assert.equal(route.status, 409);
+  });
+
+  it('belongs to its caller: the same key of somebody else is another one', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    await (await post(server, CHAT, KEY)).text();
+    await (await post(server, CHAT, { ...KEY, authorization: 'Bearer other' })).text();
+    assert.equal(server.runs.submitted.length, 2);
+  });
+
+  it('says so when its answer is not kept any more', async () => {
+    await using server = await startGateway();
+    const submitted = server.runs.next();
+    const first = post(server, CHAT, KEY);
+    const run = await submitted;
+    const second = post(server, CHAT, KEY);
+    // What the transport gives a reader who comes after the events have gone.
+    run.emit({ type: 'failed', code: 'answer_incomplete', message: 'Gone.' });
+    assert.equal((await first).status, 502);
+    assert.equal((await second).status, 410);
+  });
+
+  it('must have 1 to 255 characters', async () => {
+    await using server = await startGateway();
+    const response = await post(server, CHAT, { 'idempotency-key': 'x'.repeat(256) });
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /"param":"idempotency-key"/);
+  });
+
+  it('is free again when the run was refused', async () => {
+    await using server = await startGateway();
+    server.runs.refusal = new SwitchboardError('queue_full', 'Full.');
+    assert.equal((await post(server, CHAT, KEY)).status, 503);
+    assert.equal(server.buckets.idempotency.entries.size, 0);
+    server.runs.refusal = undefined;
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    assert.equal((await post(server, CHAT, KEY)).status, 200);
+  });
+
+  it('is free again when the run was cancelled, or had waited too long', async () => {
+    await using server = await startGateway();
+    const ends = [
+      { type: 'cancelled', reason: 'client_gone' },
+      { type: 'failed', code: 'queue_timeout', message: 'No slot.' },
+    ] as const;
+    for (const end of ends) {
+      server.runs.script = (run) => run.emit(end);
+      await (await post(server, CHAT, KEY)).text();
+    }
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    assert.equal((await post(server, CHAT, KEY)).status, 200);
+    assert.equal(server.runs.submitted.length, 3);
+  });
+
+  it('is refused truthfully when it cannot be kept: nothing runs', async () => {
+    await using server = await startGateway();
+    server.buckets.idempotency.failure = new SwitchboardError('storage_full', 'Full.');
+    assert.equal((await post(server, CHAT, KEY)).status, 503);
+    assert.equal(server.runs.submitted.length, 0);
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    assert.equal((await post(server, CHAT)).status, 200);
+  });
+});
+
+describe('a chat that is resumed', () => {
+  it('goes on after any event, with the same numbers', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('a'), text('b'), text('c'), COMPLETED);
+    const whole = linesOf(await (await post(server, STREAM, KEY)).text());
+    assert.equal(whole.at(-1)?.data, '[DONE]');
+    for (const [index, { id }] of whole.entries()) {
+      if (id === undefined) continue;
+      const response = await post(server, STREAM, { ...KEY, 'last-event-id': id });
+      assert.deepEqual(linesOf(await response.text()), whole.slice(index + 1));
+    }
+    assert.equal(server.runs.submitted.length, 1);
+  });
+
+  it('needs an id of ours', async () => {
+    await using server = await startGateway();
+    const response = await post(server, STREAM, { ...KEY, 'last-event-id': 'nonsense' });
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /"param":"last-event-id"/);
+  });
+
+  it('has no ids without a key, because it cannot be resumed', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('a'), COMPLETED);
+    const lines = linesOf(await (await post(server, STREAM)).text());
+    assert.ok(lines.every(({ id }) => id === undefined));
+  });
+
+  it('is left alone by a gateway that has to go, and cancelled without a key', async () => {
+    for (const [headers, cancels] of [
+      ['idempotency-key: k1\r\n', 0],
+      ['', 1],
+    ] as const) {
+      await using server = await startGateway();
+      const submitted = server.runs.next();
+      const client = new RawClient(server.port);
+      client.chat(STREAM, headers);
+      const run = await submitted;
+      run.emit(STARTED, text('a'));
+      await client.until(/"content":"a"/);
+      server.gateway.stopIntake();
+      server.gateway.abort();
+      await client.until(/shutting_down/);
+      client.socket.destroy();
+      assert.equal(run.cancels.length, cancels);
+    }
+  });
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { UsageError } from '@switchboard/command-line';
+
+import { readOptions } from './options.ts';
+
+describe('the command line of a drill', () => {
+  it('has a default for everything but the drill', () => {
+    const options = readOptions(['restart', '--seed', '7']);
+    assert.ok(options !== 'help');
+    const { drill, seed, streams, streamSeconds, seconds, runs } = options;
+    assert.deepEqual([drill, seed, streams, streamSeconds], ['restart', 7, 200, 10]);
+    assert.deepEqual([seconds, runs], [120, 50]);
+  });
+
+  it('makes the streams long on request', () => {
+    const options = readOptions(['restart', '--long', '--streams', '20']);
+    assert.ok(options !== 'help');
+    assert.deepEqual([options.streamSeconds, options.streams], [60, 20]);
+  });
+
+  for (const argv of [[], ['stop'], ['kill', 'restart'], ['kill', '--seconds', '1']]) {
+    it(`is refused: ${argv.join(' ') || 'nothing'}`, () => {
+      assert.throws(() => readOptions(argv), UsageError);
+    });
+  }
+
+  it('explains itself', () => {
+    assert.equal(readOptions(['--help']), 'help');
+  });
+});
