@@ -56,6 +56,9 @@ async function start(config: WorkerConfig): Promise<void> {
     pool: config.workerPool,
     size: config.poolSize,
     worker: config.workerName,
+    onWorkerLost: ({ agent }) => {
+      return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
+    },
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });

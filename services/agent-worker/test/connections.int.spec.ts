@@ -52,7 +52,15 @@ async function runMany(
   for (let index = 0; index < runs; index++) {
     const requestId = `request-${index}`;
     const run = `gate_${String(index).padStart(22, '0')}`;
-    const asked = { run, requestId, agent: 'a', stream: true, queueTimeoutMs: 1_000 };
+    const asked = {
+      run,
+      requestId,
+      agent: 'a',
+      stream: true,
+      queueTimeoutMs: 1_000,
+      onDisconnect: 'cancel',
+      resumeWindowMs: 0,
+    } as const;
     const { signal } = new AbortController();
     answers.push(
       await collect(

@@ -96,6 +96,8 @@ function requestOf(script: string, options: RunOptions): RunRequest {
     model: script,
     stream: options.stream ?? true,
     queueTimeoutMs: 1_000,
+    onDisconnect: 'cancel',
+    resumeWindowMs: 0,
     chat: { messages: [{ role: 'user', content: 'hello' }], ...options.chat },
   };
 }

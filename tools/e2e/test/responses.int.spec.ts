@@ -397,13 +397,13 @@ describe('a stored response', () => {
     ];
     for (const { who, one } of asked) {
       for (const request of [
-        who.responses.retrieve(one),
-        who.responses.retrieve(one, { stream: true, starting_after: 3 }),
-        who.responses.inputItems.list(one),
-        who.responses.cancel(one),
-        who.responses.delete(one),
+        () => who.responses.retrieve(one),
+        () => who.responses.retrieve(one, { stream: true, starting_after: 3 }),
+        () => who.responses.inputItems.list(one),
+        () => who.responses.cancel(one),
+        () => who.responses.delete(one),
       ]) {
-        const error = await failureOf(request);
+        const error = await failureOf(request());
         assert.deepEqual([error.status, error.code], [404, 'response_not_found'], one);
       }
     }

@@ -221,7 +221,8 @@ describe('what the SDK sends', () => {
     const parameters = {
       messages,
       tools: [WEATHER],
-      tool_choice: { type: 'function' as const, function: { name: 'get_weather' } },
+      // One that names the function would make the simulator call it.
+      tool_choice: 'auto' as const,
       response_format: {
         type: 'json_schema' as const,
         json_schema: { name: 'answer', strict: true, schema: { type: 'object', properties: {} } },

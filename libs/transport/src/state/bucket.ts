@@ -26,7 +26,7 @@ const PART_BYTES_MAX = 1024 * 1024;
 /** Parts of one value: the bound on its size is 256 MiB. */
 const PARTS_MAX = 256;
 /** How often a value that is being replaced while it is read is read anew. */
-const READS_MAX = 5;
+const READS_MAX = 100;
 
 export interface BucketOptions {
   /** Resolves when the stream has been made. @throws SwitchboardError */
@@ -55,16 +55,19 @@ export class Bucket {
   /** @throws SwitchboardError `queue_unavailable` */
   async get(key: string): Promise<Entry | undefined> {
     await this.#check(key);
+    let incomplete = 0;
     for (let reads = 0; reads < READS_MAX; reads++) {
       const stored = await this.#patiently(() => this.#read(key));
       if (stored === undefined || stored.deleted) return undefined;
       const { revision, parts } = stored;
       if (parts === undefined) return { data: stored.data, revision };
       const data = await this.#readParts(key, parts);
-      // Otherwise it was replaced or deleted in this moment.
       if (data !== undefined) return { data, revision };
+      // Replaced or deleted in this moment; or its parts have expired, and it will in a moment.
+      if (revision === incomplete) return undefined;
+      incomplete = revision;
     }
-    return undefined; // Its parts have expired, and the value itself will in a moment.
+    throw stateUnavailable();
   }
 
   /**

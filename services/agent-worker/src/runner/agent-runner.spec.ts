@@ -48,6 +48,8 @@ const REQUEST: RunRequest = {
   agent: 'assistant',
   stream: true,
   queueTimeoutMs: 1_000,
+  onDisconnect: 'cancel',
+  resumeWindowMs: 0,
   chat: { messages: [{ role: 'user', content: 'hello' }] },
 };
 

@@ -18,6 +18,8 @@ function request(chat: Record<string, unknown> = {}, fields: Partial<RunRequest>
     agent: 'assistant',
     stream: true,
     queueTimeoutMs: 1_000,
+    onDisconnect: 'cancel',
+    resumeWindowMs: 0,
     chat: { messages: [HELLO], ...chat },
     ...fields,
   };
