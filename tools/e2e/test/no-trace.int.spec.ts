@@ -219,6 +219,17 @@ describe('no trace is left', () => {
     });
   }
 
+  it('of thirty chats that ended at once', async () => {
+    const many = Array.from({ length: 30 }, needles);
+    await Promise.all(
+      many.map(async (needle, index) => {
+        const answer = await ask(urls[index % 2] ?? urls[0], chatOf(needle, { user: `u${index}` }));
+        assert.ok(answer.complete);
+      }),
+    );
+    for (const needle of many) await assertGone(needle);
+  });
+
   it('of a large response that is not stored', async () => {
     const needle = needles();
     const instructions = `${filler} ${needle.asked}`;

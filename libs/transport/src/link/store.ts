@@ -129,6 +129,9 @@ function fromRequestError(error: unknown): StoreError {
   return new StoreError('unknown', toError(error).message, error);
 }
 
+/** No message, no message to delete, no such sequence, no stream. */
+const NOT_FOUND = new Set([10037, 10057, 10043, 10059]);
+
 /** Error 10077 is shared by three limits, so its text decides. */
 function fromApiError(error: ApiError): StoreError {
   const text = error.description ?? `error ${error.err_code ?? error.code}`;
@@ -136,7 +139,7 @@ function fromApiError(error: ApiError): StoreError {
     return new StoreError(text.includes('per subject') ? 'subject_full' : 'stream_full', text);
   }
   if (error.err_code === 10071) return new StoreError('conflict', text);
-  if (error.err_code === 10037 || error.err_code === 10059 || error.err_code === 10057) {
+  if (NOT_FOUND.has(error.err_code ?? 0)) {
     return new StoreError('not_found', text);
   }
   // 10008: JetStream temporarily unavailable; 10047, 10023, 10118: storage or leader missing.

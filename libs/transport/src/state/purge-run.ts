@@ -75,14 +75,31 @@ async function bury(link: NatsLink, run: string): Promise<EventMessage | undefin
 /** Removes what the gravestone stands for. @throws SwitchboardError */
 async function sweep(link: NatsLink, run: string, end: EventMessage): Promise<void> {
   const logs = await patiently(() => logSubjects(link, run, end));
-  const purges = [
-    // All ends but the last, which is the gravestone.
-    { filter: runEnd(run), keep: 1 },
-    ...logs.map((filter) => ({ filter })),
-  ];
-  await Promise.all(purges.map((body) => patiently(() => purge(link, body))));
+  await Promise.all([
+    patiently(() => deleteOldEnds(link, run)),
+    ...logs.map((filter) => patiently(() => purge(link, { filter }))),
+  ]);
   // Last: it says how many attempts there were, to whoever has to do this once more.
   await patiently(() => purge(link, { filter: runClaim(run) }));
+}
+
+/**
+ * All ends before the gravestone, one by one: a purge of the subject matches the recorder's
+ * consumer, and nats-server then forgets every redelivery that was due to it until its ack wait is
+ * over (seen with 2.14.5).
+ */
+async function deleteOldEnds(link: NatsLink, run: string): Promise<void> {
+  for (let seq = 1; ;) {
+    const old = await readOne(link, { next_by_subj: runEnd(run), seq });
+    if (old === undefined || isGravestone(old.message)) return;
+    try {
+      const body = { seq: old.seq, no_erase: true };
+      await api(link, `STREAM.MSG.DELETE.${EVENTS_STREAM}`, body, ANSWER_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.failure !== 'not_found') throw error;
+    }
+    seq = old.seq + 1;
+  }
 }
 
 /** The subjects that attempts have written on. @throws StoreError */
@@ -112,7 +129,7 @@ function bareEnd(end: RunEnd): RunEnd {
   return { type: 'failed', code: end.code, message: 'What happened is no longer stored.' };
 }
 
-async function purge(link: NatsLink, body: { filter: string; keep?: number }): Promise<void> {
+async function purge(link: NatsLink, body: { filter: string }): Promise<void> {
   try {
     await api(link, `STREAM.PURGE.${EVENTS_STREAM}`, body, ANSWER_TIMEOUT_MS);
   } catch (error) {
@@ -121,14 +138,21 @@ async function purge(link: NatsLink, body: { filter: string; keep?: number }): P
   }
 }
 
-/** The last message on `subject`, from the stream's leader. @throws StoreError */
-async function readLast(
-  link: NatsLink,
-  subject: string,
-): Promise<{ readonly seq: number; readonly message: EventMessage } | undefined> {
+interface ReadMessage {
+  readonly seq: number;
+  readonly message: EventMessage;
+}
+
+/** The last message on `subject`. @throws StoreError */
+function readLast(link: NatsLink, subject: string): Promise<ReadMessage | undefined> {
+  return readOne(link, { last_by_subj: subject });
+}
+
+/** From the stream's leader. @throws StoreError */
+async function readOne(link: NatsLink, which: object): Promise<ReadMessage | undefined> {
   const call = `STREAM.MSG.GET.${EVENTS_STREAM}`;
   try {
-    const answer = await api(link, call, { last_by_subj: subject }, ANSWER_TIMEOUT_MS);
+    const answer = await api(link, call, which, ANSWER_TIMEOUT_MS);
     const { seq, data } = (answer as { message: { seq: number; data?: string } }).message;
     return { seq, message: decodeEvents(Buffer.from(data ?? '', 'base64').toString()) };
   } catch (error) {
