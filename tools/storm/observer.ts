@@ -131,7 +131,10 @@ export class Observer {
     const isLast = kind === 'end';
     const known = this.#ledger.run(run);
     known.request ??= this.#requestOf.get(run);
-    const { a: attempt, e: events } = decodeEvents(text);
+    const { a: attempt, e: events, gone } = decodeEvents(text);
+    // What a purge leaves says again how the run ended; anything else would be a second end.
+    const last = events.at(-1)?.type;
+    if (gone === true && known.ends.some(({ end }) => end.type === last)) return;
     for (const event of events) {
       if (event.type === 'started') known.claims.push({ attempt, worker: event.worker, atMs });
       else if (isLast && isEnd(event)) known.ends.push({ seq, atMs, attempt, end: event });

@@ -92,6 +92,8 @@ export type RunEvent = z.infer<typeof RunEvent>;
  *   do not count.
  * - `back`: set on the last message of an attempt that was handed back unfinished (drain): the next
  *   worker may take over at once.
+ * - `gone`: set on what a purge leaves of a run: its bare end, after the end itself, so that no late
+ *   writer finds a run without one.
  */
 export interface EventMessage {
   readonly a: number;
@@ -99,6 +101,7 @@ export interface EventMessage {
   readonly e: readonly RunEvent[];
   readonly l?: number;
   readonly back?: true;
+  readonly gone?: true;
 }
 
 export function isEnd(event: RunEvent): event is RunEnd {
@@ -115,6 +118,7 @@ const Envelope = z.object({
   e: z.array(RunEvent),
   l: z.number().int().min(1).optional(),
   back: z.literal(true).optional(),
+  gone: z.literal(true).optional(),
 });
 
 /**

@@ -31,7 +31,7 @@ export interface Gravestone extends EventMessage {
 
 /** Whether the events before this message were removed on purpose. */
 export function isGravestone(message: EventMessage): message is Gravestone {
-  return (message as Partial<Gravestone>).gone === true;
+  return message.gone === true;
 }
 
 /**
