@@ -92,7 +92,7 @@ export type RunEvent = z.infer<typeof RunEvent>;
  *   do not count.
  * - `back`: set on the last message of an attempt that was handed back unfinished (drain): the next
  *   worker may take over at once.
- * - `gone`: set on what a purge leaves of a run: its bare end, after the end itself, so that no late
+ * - `gone`: set on what a purge leaves of a run: its bare end, after the end, so that no late
  *   writer finds a run without one.
  */
 export interface EventMessage {
