@@ -36,6 +36,7 @@ export interface GatewayOptions {
   readonly buckets: { readonly responses: Bucket; readonly idempotency: Bucket };
   /** Stores the chat of a request that no message can carry. */
   readonly putInput: (run: string, data: Uint8Array) => Promise<void>;
+  readonly deleteInput: (run: string) => Promise<void>;
   /** Removes a run's events and its input: no byte of them can be found afterwards. */
   readonly erase: (run: string) => Promise<void>;
   /** Whether the queue can take requests, answered at once. */
@@ -102,7 +103,7 @@ export class Gateway {
     const keys = new IdempotencyKeys(options.buckets.idempotency);
     const shared = {
       exchanges,
-      admission: new Admission({ runs, records, keys, putInput: options.putInput }),
+      admission: new Admission({ ...options, records, keys }),
       profiles,
       resumeWindowMs: limits.resumeWindowMs,
       heartbeatIntervalMs: limits.heartbeatIntervalMs,

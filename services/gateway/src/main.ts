@@ -84,6 +84,7 @@ async function start(config: GatewayConfig): Promise<void> {
     runs,
     buckets: state,
     putInput: async (run, data) => await state.putInput(run, data),
+    deleteInput: async (run) => await state.deleteInput(run),
     erase: async (run) => {
       await Promise.all([purgeRun(link, run), state.deleteInput(run), letters.removeRun(run)]);
     },

@@ -89,6 +89,8 @@ export class FakeRuns implements Runs {
   /** Called with each run before it is handed out. */
   script: ((run: FakeRun) => void) | undefined;
 
+  /** Most messages of a chat that the queue takes. */
+  inlineMax = Number.POSITIVE_INFINITY;
   #ids = 0;
 
   newRunId(): string {
@@ -122,6 +124,9 @@ export class FakeRuns implements Runs {
   }
 
   async submit(submission: Submission, signal: AbortSignal): Promise<Run> {
+    if (submission.chat.messages.length > this.inlineMax) {
+      throw new SwitchboardError('body_too_large', 'No message can carry it.');
+    }
     if (this.refusal !== undefined) throw this.refusal;
     if (this.stuck !== undefined) {
       this.stuck.resolve(signal);

@@ -52,6 +52,7 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
     runs,
     buckets,
     putInput: async (run, data) => void inputs.set(run, data),
+    deleteInput: async (run) => void inputs.delete(run),
     erase: async (run) => void erased.push(run),
     queueReady: () => state.queueReady,
     profiles: NAMES.map((name) => AgentProfile.parse({ name, model: '*' })),

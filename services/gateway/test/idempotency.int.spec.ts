@@ -123,6 +123,32 @@ describe('Idempotency-Key', () => {
   });
 });
 
+describe('a request too large for a message', () => {
+  it('goes ahead of its message, and leaves nothing behind when the queue refuses it', async () => {
+    await using server = await startGateway();
+    server.runs.inlineMax = 0;
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    assert.equal((await post(server, CHAT)).status, 200);
+    assert.equal(server.inputs.size, 1);
+    const kept = server.buckets.idempotency.entries.size;
+    server.runs.refusal = new SwitchboardError('queue_full', 'Full.');
+    assert.equal((await post(server, CHAT)).status, 503);
+    assert.equal((await post(server, CHAT, KEY)).status, 503);
+    assert.deepEqual([server.inputs.size, server.buckets.idempotency.entries.size], [1, kept]);
+  });
+});
+
+describe('a run whose key cannot be confirmed', () => {
+  it('is cancelled: nobody would find it again', async () => {
+    await using server = await startGateway();
+    server.runs.script = () => {
+      server.buckets.idempotency.failure = new SwitchboardError('queue_unavailable', 'Away.');
+    };
+    assert.equal((await post(server, CHAT, KEY)).status, 503);
+    assert.deepEqual(server.runs.submitted[0]?.cancels, ['deadline']);
+  });
+});
+
 describe('a chat that is resumed', () => {
   it('goes on after any event, with the same numbers', async () => {
     await using server = await startGateway();

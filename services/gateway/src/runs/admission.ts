@@ -4,7 +4,7 @@
  *
  * - A1 what must be kept with a run is kept before the run is queued; if it cannot be, nothing
  *   runs.
- * - A2 a run that was not queued leaves nothing behind: no key, no record.
+ * - A2 a run that was not queued leaves nothing behind: no key, no record, no input.
  * - A3 who goes on with an answer is given that one or an error, never the rest of another.
  */
 import { isEnd, SwitchboardError } from '@switchboard/contract';
@@ -43,6 +43,7 @@ export interface AdmissionOptions {
   readonly keys: IdempotencyKeys;
   /** Stores the chat of a request that no message can carry. */
   readonly putInput: (run: string, data: Uint8Array) => Promise<void>;
+  readonly deleteInput: (run: string) => Promise<void>;
 }
 
 /** Of a run of which nothing but a large input is kept, until it has ended. */
@@ -122,25 +123,47 @@ export class Admission {
       ]);
       throw thrown;
     }
-    await claim?.confirm();
+    try {
+      await claim?.confirm();
+    } catch (thrown) {
+      // Its key would count as nobody's in a moment, and a repetition would run a second time.
+      void held.cancel('deadline');
+      throw thrown;
+    }
     return { reading: ownReading(held, order), createdAtMs, joined: false };
   }
 
   /** What is too large for a message goes ahead of it, and the message says where it is. */
   async #submit(order: Order, run: string, signal: AbortSignal): Promise<Run> {
     const submission: Submission = { ...order.submission, run };
-    const { putInput, records, runs } = this.#options;
+    const { runs } = this.#options;
     try {
       return await runs.submit(submission, signal);
     } catch (thrown) {
       if (!(thrown instanceof SwitchboardError) || thrown.code !== 'body_too_large') throw thrown;
     }
-    // The recorder deletes the inputs of the runs that it has a record of.
-    if (order.record === undefined) {
-      await records.create({ v: 1, run, createdAtMs: Date.now(), ...INPUT_RECORD });
+    return await this.#submitWithInput(order, submission, run, signal);
+  }
+
+  async #submitWithInput(
+    { record }: Order,
+    submission: Submission,
+    run: string,
+    signal: AbortSignal,
+  ): Promise<Run> {
+    const { deleteInput, putInput, records, runs } = this.#options;
+    try {
+      // The recorder deletes the inputs of the runs that it has a record of.
+      if (record === undefined) {
+        await records.create({ v: 1, run, createdAtMs: Date.now(), ...INPUT_RECORD });
+      }
+      await putInput(run, new TextEncoder().encode(JSON.stringify(submission.chat)));
+      return await runs.submit({ ...submission, chat: { messages: [] }, input: run }, signal);
+    } catch (thrown) {
+      // A2: refused requests would fill the store with what nobody reads.
+      await Promise.allSettled([deleteInput(run), records.delete(run)]);
+      throw thrown;
     }
-    await putInput(run, new TextEncoder().encode(JSON.stringify(submission.chat)));
-    return await runs.submit({ ...submission, chat: { messages: [] }, input: run }, signal);
   }
 
   async #join(run: string): Promise<Admitted> {
