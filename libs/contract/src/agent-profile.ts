@@ -35,6 +35,11 @@ export const AgentProfile = z.strictObject({
   /** Longest run, in seconds. */
   timeout: seconds(600),
   /**
+   * Within how many seconds the whole answer must be there, waiting included, when the caller does
+   * not say (`x-request-deadline`). Left out: whenever it comes.
+   */
+  deadline: z.number().positive().max(86_400).optional(),
+  /**
    * What becomes of a run whose worker was lost after it had shown output or called a tool: `fail`
    * ends it as `worker_lost`, `restart` runs it again from the beginning, visibly.
    */

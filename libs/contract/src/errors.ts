@@ -5,6 +5,11 @@
 import { z } from 'zod';
 
 export const ERROR_CODES = [
+  // Who the caller is, and may do.
+  'missing_api_key',
+  'invalid_api_key',
+  'insufficient_scope',
+  'auth_unavailable',
   // The caller's request.
   'invalid_request',
   'unsupported_parameter',
@@ -13,14 +18,23 @@ export const ERROR_CODES = [
   'method_not_allowed',
   'unsupported_media_type',
   'body_too_large',
+  'url_too_long',
+  'headers_too_large',
   'request_timeout',
   'response_not_found',
   'previous_response_not_found',
   'idempotency_conflict',
   'events_expired',
+  'deadline_too_short',
   // The caller's limit, and ours.
   'too_many_outstanding',
+  'too_many_streams',
+  'too_many_connections',
+  'rate_limit_exceeded',
+  'request_over_limit',
+  'insufficient_quota',
   'queue_full',
+  'overloaded',
   'queue_timeout',
   'queue_unavailable',
   'shutting_down',
@@ -36,6 +50,7 @@ export const ERROR_CODES = [
   'first_token_timeout',
   'idle_timeout',
   'run_timeout',
+  'deadline_exceeded',
   // The run.
   'worker_lost',
   'too_many_attempts',
@@ -54,6 +69,8 @@ export interface ErrorDetails {
   readonly param?: string | undefined;
   /** When to try again, milliseconds from now. */
   readonly retryAfterMs?: number | undefined;
+  /** Which of the caller's limits refused it. */
+  readonly limit?: 'requests' | 'tokens' | undefined;
   /** For logs only: never sent to a caller. */
   readonly cause?: unknown;
 }
@@ -66,6 +83,7 @@ export class SwitchboardError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly limit: 'requests' | 'tokens' | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -73,6 +91,7 @@ export class SwitchboardError extends Error {
     this.code = code;
     this.param = details.param;
     this.retryAfterMs = details.retryAfterMs;
+    this.limit = details.limit;
   }
 }
 

@@ -49,6 +49,8 @@ const Completed = z.object({
   model: z.string().optional(),
   systemFingerprint: z.string().optional(),
   serviceTier: z.string().optional(),
+  /** When its worker set about storing it, epoch milliseconds; every reader is told the same. */
+  atMs: z.number().optional(),
 });
 const Failed = z.object({
   type: z.literal('failed'),
@@ -84,7 +86,9 @@ export type RunEvent = z.infer<typeof RunEvent>;
 /**
  * One message of the event log.
  *
- * - `a`: attempt, from 1. An end written by a gateway (cancel, queue timeout) has attempt 0.
+ * - `a`: attempt, from 1. An end that belongs to no attempt has 0: a gateway's (cancel, queue
+ *   time-out), or that of a worker which refuses the request before it claims the run, because
+ *   nobody waits for it any more. (What a worker refuses after its claim has its attempt.)
  * - `n`: number of the first event in `e`. A heartbeat has no events and the number that comes
  *   next.
  * - `e`: the events, in order.

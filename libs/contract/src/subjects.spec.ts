@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  deadLetterSubject,
   gatewayOf,
   isToken,
   laneOf,
   newGatewayToken,
   newRunId,
+  originOf,
   rankOf,
+  replayOf,
   requestSubject,
+  placeOf,
   runEnd,
   runClaim,
   runEvents,
@@ -25,10 +29,14 @@ describe('subjects', () => {
 
   it('carry the rank so that it can be read back', () => {
     for (const rank of [1, 7, 256]) {
-      assert.equal(rankOf(requestSubject('default', 'user', rank)), rank);
+      const place = { priority: 'normal', account: 'account', user: 'user', rank } as const;
+      const subject = requestSubject('default', place);
+      assert.equal(rankOf(subject), rank);
+      assert.deepEqual(placeOf(subject), place);
     }
-    for (const broken of ['requests.default.normal.1.user.x', '', 'a.0', 'a.-1']) {
+    for (const broken of ['requests.default.normal.1.a.user.x', '', 'a.0', 'a.-1']) {
       assert.equal(rankOf(broken), undefined);
+      assert.equal(placeOf(broken), undefined);
     }
   });
 
@@ -63,5 +71,31 @@ describe('subjects', () => {
   it('refuse pool names that are no token', () => {
     for (const bad of ['', 'a.b', 'a b', '*', '>', 'x'.repeat(65)])
       assert.equal(isToken(bad), false);
+  });
+
+  it('name the replays of a run so that the run can be told from them', () => {
+    const gateway = fc.constantFrom(newGatewayToken(), 'gw', 'replay', 'replay1', 'a-b');
+    const replays = fc.integer({ min: 1, max: 999 });
+    fc.assert(
+      fc.property(gateway, replays, (token, replay) => {
+        const run = newRunId(token);
+        const id = replayOf(run, replay) ?? '';
+        assert.notEqual(gatewayOf(id), undefined);
+        assert.deepEqual(originOf(id), { run, replay });
+        assert.deepEqual(originOf(run), { run, replay: 0 });
+        assert.equal(deadLetterSubject('p', id), deadLetterSubject('p', run));
+      }),
+    );
+    for (const [run, replay] of [
+      ['no run', 1],
+      [newRunId('gw'), 1_000],
+      [newRunId('gw'), 0],
+      [newRunId('x'.repeat(30)), 1],
+    ] as const) {
+      assert.equal(replayOf(run, replay), undefined);
+    }
+    for (const run of ['', 'replay1-', 'replay0-gw_0123456789abcdef012345', 'replay1-gw']) {
+      assert.deepEqual(originOf(run), { run, replay: 0 });
+    }
   });
 });

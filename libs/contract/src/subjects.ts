@@ -6,8 +6,9 @@
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
-/** Priority class of a request. One class exists until priorities come. */
-export const REQUEST_CLASS = 'normal';
+/** Priority classes of requests: shares of the slots, never one strictly before the other. */
+export const PRIORITIES = ['high', 'normal'] as const;
+export type Priority = (typeof PRIORITIES)[number];
 
 /** Lanes are asked in this order by a free slot. */
 export const LANES = [1, 2, 3, 4] as const;
@@ -63,14 +64,43 @@ export function gatewayOf(run: string): string | undefined {
 export const requestsStream = (pool: string): string => `REQUESTS_${pool}`;
 export const requestSubjects = (pool: string): string => `requests.${pool}.>`;
 /** The same subjects written with single wildcards: what `republish` accepts as a source. */
-export const requestSubjectsExact = (pool: string): string => `requests.${pool}.*.*.*.*`;
+export const requestSubjectsExact = (pool: string): string => `requests.${pool}.*.*.*.*.*`;
 export const doorbellSubject = (pool: string): string => `doorbell.${pool}`;
-export const laneConsumer = (lane: Lane): string => `lane${lane}`;
-export const laneFilter = (pool: string, lane: Lane): string => `requests.${pool}.*.${lane}.>`;
-export const userFilter = (pool: string, user: string): string => `requests.${pool}.*.*.${user}.*`;
+export const laneConsumer = (priority: Priority, lane: Lane): string => `${priority}${lane}`;
+export const laneFilter = (pool: string, priority: Priority, lane: Lane): string =>
+  `requests.${pool}.${priority}.${lane}.>`;
+export const userFilter = (pool: string, user: string): string =>
+  `requests.${pool}.*.*.*.${user}.*`;
+export const accountFilter = (pool: string, account: string): string =>
+  `requests.${pool}.*.*.${account}.>`;
 
-export function requestSubject(pool: string, user: string, rank: number): string {
-  return `requests.${pool}.${REQUEST_CLASS}.${laneOf(rank)}.${user}.${rank}`;
+/** Where a request stands in the queue. */
+export interface QueuePlace {
+  readonly priority: Priority;
+  /** Token of the account that it counts for, together with all users that this one acts for. */
+  readonly account: string;
+  /** Token of the identity that waits in turn. */
+  readonly user: string;
+  /** It is the user's so-manieth outstanding request, from 1. */
+  readonly rank: number;
+}
+
+export function requestSubject(pool: string, place: QueuePlace): string {
+  const { priority, account, user, rank } = place;
+  return `requests.${pool}.${priority}.${laneOf(rank)}.${account}.${user}.${rank}`;
+}
+
+/** What stands in a request's subject, or undefined when it is none. */
+export function placeOf(subject: string): QueuePlace | undefined {
+  const [first, , priority, , account, user, last] = subject.split('.');
+  const known = PRIORITIES.find((each) => each === priority);
+  const rank = rankOf(subject);
+  if (first !== 'requests' || known === undefined || last === undefined || rank === undefined) {
+    return undefined;
+  }
+  return account === undefined || user === undefined
+    ? undefined
+    : { priority: known, account, user, rank };
 }
 
 /** The rank at the end of a request subject, or undefined when it holds none. */
@@ -79,11 +109,40 @@ export function rankOf(subject: string): number | undefined {
   return Number.isSafeInteger(rank) && rank > 0 ? rank : undefined;
 }
 
+/**
+ * What callers have used is counted in spans: `window` is the number of the minute, or of the UTC
+ * day, since 1970.
+ */
+export type CounterSpan = 'minute' | 'day';
+export const countersStream = (span: CounterSpan): string => `COUNTERS_${span}`;
+export const counterSubjects = (span: CounterSpan): string => `counters.${span}.>`;
+export const counterSubject = (span: CounterSpan, user: string, window: number): string =>
+  `counters.${span}.${user}.${window}`;
+
+/** What outlives a run is kept in buckets, which are streams of their own. */
+export const BUCKETS = ['responses', 'idempotency', 'inputs'] as const;
+export const bucketStream = (name: string): string => `KV_${name}`;
+export const bucketSubject = (name: string, key: string): string => `$KV.${name}.${key}`;
+
+/** Hands the ends of all runs to the gateways, each to one of them. */
+export const RECORDER_CONSUMER = 'recorder';
+export const RECORDER_FILTER = 'events.*.*.end';
+
 /** Said by each gateway every few seconds, with the runs of others that it has readers of. */
 export const aliveSubject = (gateway: string): string => `alive.${gateway}`;
 export const ALIVE_SUBJECTS = 'alive.*';
 /** Said by a gateway that has a reader of a run. */
 export const readersSubject = (run: string): string => `readers.${run}`;
+export const READERS_SUBJECTS = 'readers.*';
+
+/** Said by each worker, at least every two seconds; `worker` is its token, made at its start. */
+export const fleetSubject = (pool: string, worker: string): string => `fleet.${pool}.${worker}`;
+export const fleetSubjects = (pool: string): string => `fleet.${pool}.*`;
+/** Said by a gateway that wants to know at once which workers there are. */
+export const FLEET_ASK = 'fleet-ask';
+
+/** Said by gateways among themselves: places told to refused callers, and taken. */
+export const reservationsSubject = (pool: string): string => `reservations.${pool}`;
 
 /**
  * What `EVENTS` has stored is said again by the server under these subjects: in the order of the
@@ -109,7 +168,37 @@ export const runLog = (run: string, attempt: number): string =>
 /** All of a run: what a claim is compared against, and what readers read. */
 export const runEvents = (run: string): string => `events.${eventsToken(run)}.${run}.>`;
 export const cancelSubject = (run: string): string => `cancel.${run}`;
-export const deadLetterSubject = (pool: string): string => `deadletters.${pool}`;
+/** Where a run's request is kept when it was given up; all replays of one run share its place. */
+export const deadLetterSubject = (pool: string, run?: string): string =>
+  `deadletters.${pool}.${run === undefined ? 'unreadable' : originOf(run).run}`;
+/** All letters of a pool. */
+export const deadLetterSubjects = (pool: string): string => `deadletters.${pool}.*`;
+/** The letters of a run and its replays, of any pool. */
+export const runLetters = (run: string): string => `deadletters.*.${originOf(run).run}`;
+
+/** Stands before the token of the gateway in the id of a replay. */
+const REPLAY = /^replay([1-9]\d{0,2})-(.+)$/;
+
+/**
+ * The run that a replay stands in for, and the how-manieth replay it is; 0: it is no replay, but
+ * that run itself.
+ */
+export function originOf(run: string): { readonly run: string; readonly replay: number } {
+  const [, replay, origin] = REPLAY.exec(run) ?? [];
+  if (replay === undefined || origin === undefined || gatewayOf(origin) === undefined) {
+    return { run, replay: 0 };
+  }
+  return { run: origin, replay: Number(replay) };
+}
+
+/**
+ * The id of a run's replay, from 1. Anybody who knows the run can name its replays. Undefined when
+ * there can be none: of what is no run id, or after the 999th.
+ */
+export function replayOf(run: string, replay: number): string | undefined {
+  const id = `replay${replay}-${run}`;
+  return gatewayOf(id) !== undefined && originOf(id).run === run ? id : undefined;
+}
 
 function eventsToken(run: string): string {
   const gateway = gatewayOf(run);

@@ -41,6 +41,7 @@ function setUp(size: number) {
   const started: number[] = [];
   const finished: number[] = [];
   const errors: unknown[] = [];
+  const changes: string[] = [];
   let running = 0;
   let most = 0;
   const pool = new SlotPool<Job>({
@@ -58,11 +59,35 @@ function setUp(size: number) {
       }
     },
     onError: (error) => errors.push(error),
+    onChange: () => changes.push(`${pool.state} ${pool.busy}`),
   });
-  return { queue, pool, started, finished, errors, most: () => most };
+  return { queue, pool, started, finished, errors, changes, most: () => most };
 }
 
 describe('SlotPool', () => {
+  it('tells of every change of its state and of the slots that run', async () => {
+    const { queue, pool, changes } = setUp(2);
+    const [first, second] = [job(1), job(2)];
+    pool.start();
+    queue.push(first);
+    queue.push(second);
+    await tick();
+    first.done.reject(new Error('thrown by the task'));
+    await tick();
+    pool.stop();
+    second.done.resolve();
+    await pool.drained;
+    assert.deepEqual(changes, [
+      'running 0',
+      'running 1',
+      'running 2',
+      'running 1',
+      'draining 1',
+      'draining 0',
+      'stopped 0',
+    ]);
+  });
+
   it('I1: never runs more than its size, and reaches it while work waits', async () => {
     const { queue, pool, started, most } = setUp(3);
     pool.start();

@@ -42,6 +42,8 @@ export interface SlotPoolOptions<T> {
   readonly run: (task: T, signal: AbortSignal) => Promise<void>;
   /** Told of everything `run` or `take` throws; the slot goes on. Must not throw. */
   readonly onError: (error: unknown) => void;
+  /** Told when `busy` or `state` is another. Must not throw. */
+  readonly onChange?: (() => void) | undefined;
 }
 
 const NEXT: Record<PoolState, readonly PoolState[]> = {
@@ -127,18 +129,21 @@ export class SlotPool<T> {
   async #run(task: T): Promise<void> {
     this.#busy += 1;
     assert(this.#busy <= this.size, 'more tasks run than there are slots');
+    this.#options.onChange?.();
     try {
       await this.#options.run(task, this.#aborting.signal);
     } catch (error) {
       this.#options.onError(error);
     } finally {
       this.#busy -= 1;
+      this.#options.onChange?.();
     }
   }
 
   #setState(next: PoolState): void {
     assert(NEXT[this.#state].includes(next), `a pool cannot go from ${this.#state} to ${next}`);
     this.#state = next;
+    this.#options.onChange?.();
   }
 }
 

@@ -1,7 +1,13 @@
 /** A message of the stream of dead letters, read. */
-import { createHash } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
-import { isToken, RunRequest } from '@switchboard/contract';
+import {
+  isToken,
+  originOf,
+  placeOf,
+  type QueuePlace,
+  replayOf,
+  RunRequest,
+} from '@switchboard/contract';
 
 /** What may be shown of a letter without showing what was asked. */
 export interface DeadLetter {
@@ -19,9 +25,6 @@ export interface DeadLetter {
   /** Bytes of the request. */
   readonly sizeBytes: number;
 }
-
-/** Stands where the token of the gateway would: nobody waits for the events of these runs. */
-const REPLAY_GATEWAY = 'replay';
 
 export function describe(message: StoredMsg): DeadLetter {
   const request = asObject(message.string());
@@ -49,21 +52,21 @@ export function readRequest(message: StoredMsg): RunRequest | undefined {
   return read.success ? { ...request, ...read.data } : undefined;
 }
 
-/** The user's token in `requests.<pool>.<class>.<lane>.<user>.<rank>`. */
-export function userOf(message: StoredMsg): string | undefined {
-  const user = headerOf(message, 'Switchboard-Subject')?.split('.').at(-2);
-  return user !== undefined && isToken(user) ? user : undefined;
+/** Where it stood in the queue: whose request it was. */
+export function placeIn(message: StoredMsg): QueuePlace | undefined {
+  const place = placeOf(headerOf(message, 'Switchboard-Subject') ?? '');
+  if (place === undefined) return undefined;
+  return isToken(place.user) && isToken(place.account) ? place : undefined;
 }
 
 export function poolOf(message: StoredMsg): string {
-  return message.subject.slice(message.subject.indexOf('.') + 1);
+  return message.subject.split('.')[1] ?? '';
 }
 
-/** The same for one letter each time (D2), another for every letter. */
-export function replayedRun(message: StoredMsg): string {
-  const letter = `${message.timestamp} ${message.seq} ${message.string()}`;
-  const hex = createHash('sha256').update(letter).digest('hex');
-  return `${REPLAY_GATEWAY}_${hex.slice(0, 22)}`;
+/** The same each time (D2), another for a replay that was given up; undefined: there is none. */
+export function replayedRun(givenUp: string): string | undefined {
+  const { run, replay } = originOf(givenUp);
+  return replayOf(run, replay + 1);
 }
 
 /** Where the input is of a request that was too large for a message. */

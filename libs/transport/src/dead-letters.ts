@@ -2,31 +2,26 @@
  * Requests that were given up, for a person to look at: list, show, replay, remove.
  *
  * - D1 a letter goes only when it is removed, or when its replay is stored on the queue.
- * - D2 every replay of one letter is the same run, so that two replays at once, or one that broke
- *   off between queue and removal, run it once: the queue drops the second as a duplicate within
- *   its window, and the end of the first refuses it later, for as long as the event log keeps it.
+ * - D2 every replay of one run is the same run, so that two replays at once, or one that broke off
+ *   between queue and removal, run it once: the queue drops the second as a duplicate within its
+ *   window, and the end of the first refuses it later, for as long as the event log keeps it.
  * - D3 a replay is never the run that was given up: that one has its end, which nothing may follow.
+ * - D4 its id says whose replay it is, so that whoever keeps the run's answer takes the replay's.
  */
-import { JetStreamApiError, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
-import {
-  DEAD_LETTERS_STREAM,
-  DEAD_LETTERS_SUBJECTS,
-  type RunRequest,
-  SwitchboardError,
-  toError,
-} from '@switchboard/contract';
+import type { StoredMsg } from '@nats-io/jetstream';
+import { runLetters, type RunRequest, SwitchboardError } from '@switchboard/contract';
 import {
   type DeadLetter,
   describe,
   inputOf,
+  placeIn,
   poolOf,
   readRequest,
   replayedRun,
-  userOf,
 } from './dead-letter-message.ts';
+import { DeadLetterStream, toUnavailable } from './dead-letter-stream.ts';
 import { RequestPublisher } from './gateway/request-publisher.ts';
 import type { NatsLink } from './link/nats-link.ts';
-import { api, StoreError } from './link/store.ts';
 import { Bucket } from './state/bucket.ts';
 
 export type { DeadLetter } from './dead-letter-message.ts';
@@ -56,12 +51,12 @@ const OUTSTANDING_PER_USER_MAX = 65_536;
 const REPLAY_TTL_SECONDS = 7 * 86_400;
 
 export class DeadLetters {
-  readonly #link: NatsLink;
+  readonly #stream: DeadLetterStream;
   readonly #publisher: RequestPublisher;
   readonly #inputs: Bucket;
 
   constructor(link: NatsLink) {
-    this.#link = link;
+    this.#stream = new DeadLetterStream(link);
     this.#inputs = new Bucket(link, INPUTS, { log: SILENT });
     this.#publisher = new RequestPublisher({
       link,
@@ -72,18 +67,18 @@ export class DeadLetters {
 
   /** All there are now, oldest first. @throws SwitchboardError `queue_unavailable` */
   async *list(): AsyncGenerator<DeadLetter> {
-    for await (const message of this.#messages()) yield describe(message);
+    for await (const message of this.#stream.all()) yield describe(message);
   }
 
   /** One letter, or undefined if there is none. @throws SwitchboardError `queue_unavailable` */
   async find(id: number): Promise<DeadLetter | undefined> {
-    const message = await this.#message({ seq: id });
+    const message = await this.#stream.read(id);
     return message === undefined ? undefined : describe(message);
   }
 
   /** The request itself, prompt and all. @throws SwitchboardError `queue_unavailable` */
   async body(id: number): Promise<string | undefined> {
-    return (await this.#message({ seq: id }))?.string();
+    return (await this.#stream.read(id))?.string();
   }
 
   /**
@@ -92,13 +87,15 @@ export class DeadLetters {
    * @throws SwitchboardError `queue_unavailable`, `queue_full`, `too_many_outstanding`: it stays.
    */
   async replay(id: number): Promise<Replayed> {
-    const message = await this.#message({ seq: id });
+    const message = await this.#stream.read(id);
     if (message === undefined) return { kind: 'missing' };
     const request = readRequest(message);
     if (request === undefined) return { kind: 'refused', why: 'its request cannot be read' };
-    const user = userOf(message);
-    if (user === undefined) return { kind: 'refused', why: 'it does not say whose request it was' };
-    const run = replayedRun(message);
+    const place = placeIn(message);
+    if (place === undefined)
+      return { kind: 'refused', why: 'it does not say whose request it was' };
+    const run = replayedRun(request.run);
+    if (run === undefined) return { kind: 'refused', why: 'its run cannot be replayed' };
     const again: RunRequest = { ...request, run, onDisconnect: 'continue' };
     try {
       if (request.input !== undefined && !(await this.#copyInput(request.input, run))) {
@@ -107,7 +104,7 @@ export class DeadLetters {
       if (request.input !== undefined) again.input = run;
       const queued = await this.#publisher.publish({
         pool: poolOf(message),
-        user,
+        ...place,
         run,
         data: new TextEncoder().encode(JSON.stringify(again)),
         ttlSeconds: REPLAY_TTL_SECONDS,
@@ -127,37 +124,25 @@ export class DeadLetters {
    * @returns whether there was one. @throws SwitchboardError `queue_unavailable`
    */
   async remove(id: number): Promise<boolean> {
-    const message = await this.#message({ seq: id });
+    const message = await this.#stream.read(id);
     if (message === undefined) return false;
-    try {
-      await this.#removeInput(message);
-      await api(this.#link, `STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`, { seq: id });
-      return true;
-    } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not_found') return false;
-      throw toUnavailable(error);
-    }
+    await this.#removeInput(message);
+    return await this.#stream.delete(id);
   }
 
-  /** Erases the letters of a run. @returns how many. @throws SwitchboardError */
+  /** Erases the letters of a run and of its replays. @returns how many. @throws SwitchboardError */
   async removeRun(run: string): Promise<number> {
     let removed = 0;
-    for await (const letter of this.list()) {
-      if (letter.run === run && (await this.remove(letter.id))) removed += 1;
+    for await (const { seq } of this.#stream.all(runLetters(run))) {
+      if (await this.remove(seq)) removed += 1;
     }
     return removed;
   }
 
   /** Erases every letter. @returns how many. @throws SwitchboardError `queue_unavailable` */
   async removeAll(): Promise<number> {
-    try {
-      for await (const message of this.#messages()) await this.#removeInput(message);
-      const answer = await api(this.#link, `STREAM.PURGE.${DEAD_LETTERS_STREAM}`, {});
-      return (answer as { purged?: number }).purged ?? 0;
-    } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not_found') return 0;
-      throw toUnavailable(error);
-    }
+    for await (const message of this.#stream.all()) await this.#removeInput(message);
+    return await this.#stream.purge();
   }
 
   /**
@@ -177,47 +162,4 @@ export class DeadLetters {
     const input = inputOf(message);
     if (input !== undefined) await this.#inputs.delete(input);
   }
-
-  /** What comes meanwhile is left out, so that this ends. */
-  async *#messages(): AsyncGenerator<StoredMsg> {
-    const last = await this.#lastId();
-    for (let seq = 1; seq <= last;) {
-      const message = await this.#message({ seq, next_by_subj: DEAD_LETTERS_SUBJECTS });
-      if (message === undefined || message.seq > last) return;
-      yield message;
-      seq = message.seq + 1;
-    }
-  }
-
-  /** 0 when nothing was ever given up, or no gateway has made the stream yet. */
-  async #lastId(): Promise<number> {
-    try {
-      const info = await api(this.#link, `STREAM.INFO.${DEAD_LETTERS_STREAM}`, {});
-      return (info as { state?: { last_seq?: number } }).state?.last_seq ?? 0;
-    } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not_found') return 0;
-      throw toUnavailable(error);
-    }
-  }
-
-  async #message(query: { seq: number; next_by_subj?: string }): Promise<StoredMsg | undefined> {
-    try {
-      const options = { checkAPI: false, timeout: 5_000 };
-      const { streams } = await jetstreamManager(this.#link.connection, options);
-      return (await streams.getMessage(DEAD_LETTERS_STREAM, query)) ?? undefined;
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
-      throw toUnavailable(error);
-    }
-  }
-}
-
-const STREAM_NOT_FOUND = 10_059;
-
-function toUnavailable(error: unknown): SwitchboardError {
-  if (error instanceof SwitchboardError) return error;
-  const { message } = toError(error);
-  return new SwitchboardError('queue_unavailable', `NATS did not answer: ${message}`, {
-    cause: error,
-  });
 }

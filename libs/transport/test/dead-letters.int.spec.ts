@@ -1,10 +1,13 @@
 /** Requests that were given up, kept in a real nats-server. */
 import assert from 'node:assert/strict';
-import { afterEach, before, after, describe, it } from 'node:test';
+import { afterEach, before, beforeEach, after, describe, it } from 'node:test';
 import {
   deadLetterSubject,
   encodeEvents,
-  gatewayOf,
+  newRunId,
+  originOf,
+  replayOf,
+  placeOf,
   requestSubject,
   type RunEvent,
   runEnd,
@@ -18,13 +21,14 @@ import { ensureBuckets } from '../src/state/bucket-stream.ts';
 import { keepDeadLetter } from '../src/worker/dead-letters.ts';
 import { answerAtOnce, type Gateway, Harness, profile, silent, submit } from './harness.ts';
 
-const RUN = 'aaaaaaaaaa_0123456789abcdef012345';
+/** Another one for each test: the queue remembers replays for a while. */
+let givenUp = '';
 const PROMPT = 'a prompt that nobody may read by accident';
 
 function request(overrides: Partial<RunRequest> = {}): RunRequest {
   return {
     v: 1,
-    run: RUN,
+    run: givenUp,
     requestId: 'request-1',
     agent: 'agent',
     stream: true,
@@ -52,6 +56,9 @@ describe('dead letters', () => {
     letters = new DeadLetters(gateway.link);
   });
   after(() => harness.stop());
+  beforeEach(() => {
+    givenUp = newRunId('aaaaaaaaaa');
+  });
   afterEach(async () => {
     await letters.removeAll();
     await harness.manager.streams.purge('REQUESTS_default');
@@ -61,12 +68,20 @@ describe('dead letters', () => {
   async function keep(body: object | string = request(), code = 'too_many_attempts') {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const delivery = {
-      subject: requestSubject('default', 'somebody', 1),
+      subject: requestSubject('default', {
+        priority: 'normal',
+        account: 'a',
+        user: 'somebody',
+        rank: 1,
+      }),
       headers: undefined,
       data: new TextEncoder().encode(text),
       reply: '',
+      askedAtMs: 0,
     };
-    await keepDeadLetter(gateway.link, 'default', delivery, code);
+    const run = /"run":"([\w-]+)"/.exec(text)?.[1];
+    const why = { reason: code, ...(run === undefined ? {} : { run }) };
+    await keepDeadLetter(gateway.link, 'default', delivery, why);
     return (await harness.manager.streams.info('DEAD_LETTERS')).state.last_seq;
   }
 
@@ -99,7 +114,7 @@ describe('dead letters', () => {
       id: first,
       code,
       pool: 'default',
-      run: RUN,
+      run: givenUp,
       requestId,
       agent,
       sizeBytes,
@@ -125,12 +140,12 @@ describe('dead letters', () => {
     const ran: RunRequest[] = [];
     const code = 'too_many_attempts';
     const end = encodeEvents({ a: 3, n: 1, e: [{ type: 'failed', code, message: 'Given up.' }] });
-    await harness.observer.request(runEnd(RUN), end);
+    await harness.observer.request(runEnd(givenUp), end);
     const id = await keep();
     const result = await letters.replay(id);
     assert.ok(result.kind === 'queued');
-    assert.equal(result.replaced, RUN);
-    assert.equal(gatewayOf(result.run), 'replay');
+    assert.equal(result.replaced, givenUp);
+    assert.deepEqual(originOf(result.run), { run: givenUp, replay: 1 });
     assert.deepEqual(await listed(), []);
     const { server } = await harness.worker(async function* (given) {
       ran.push(given);
@@ -154,9 +169,14 @@ describe('dead letters', () => {
     assert.equal(runs.size, 1);
     assert.equal(await harness.count('REQUESTS_default'), 1);
     assert.deepEqual(await letters.replay(id), { kind: 'missing' });
-    // The same request given up again is another letter, and another run.
-    const again = await letters.replay(await keep());
-    assert.ok(again.kind === 'queued' && !runs.has(again.run));
+    // Kept twice for one run, it still runs once; a replay that was given up is another run.
+    const twice = await letters.replay(await keep());
+    assert.ok(twice.kind === 'queued' && runs.has(twice.run));
+    assert.equal(await harness.count('REQUESTS_default'), 1);
+    const again = await letters.replay(await keep(request({ run: twice.run })));
+    assert.ok(again.kind === 'queued');
+    assert.deepEqual(originOf(again.run), { run: givenUp, replay: 2 });
+    assert.equal(await harness.count('REQUESTS_default'), 2);
   });
 
   it('run once also when a replay broke off before the letter was removed', async () => {
@@ -194,10 +214,16 @@ describe('dead letters', () => {
       (await harness.manager.streams.info('REQUESTS_default', { subjects_filter: '>' })).state
         .subjects ?? {},
     );
-    const user = subjects[0]?.split('.').at(-2) ?? assert.fail();
-    const delivery = { subject: requestSubject('default', user, 2), headers: undefined, reply: '' };
+    const place = placeOf(subjects[0] ?? '') ?? assert.fail();
+    const delivery = {
+      subject: requestSubject('default', { ...place, rank: 2 }),
+      headers: undefined,
+      reply: '',
+      askedAtMs: 0,
+    };
     const data = new TextEncoder().encode(JSON.stringify(request()));
-    await keepDeadLetter(gateway.link, 'default', { ...delivery, data }, 'too_many_attempts');
+    const why = { reason: 'too_many_attempts', run: givenUp };
+    await keepDeadLetter(gateway.link, 'default', { ...delivery, data }, why);
     const [letter] = await listed();
     const result = await letters.replay(letter?.id ?? 0);
     assert.equal(result.kind, 'queued');
@@ -226,11 +252,11 @@ describe('dead letters', () => {
     ]);
     const inputs = new Bucket(gateway.link, 'inputs', { log: silent });
     const stored = async () => (await harness.count('KV_inputs')) > 0;
-    const large = request({ input: RUN, chat: { messages: [] } });
-    await inputs.write(RUN, new TextEncoder().encode(PROMPT), 0);
+    const large = request({ input: givenUp, chat: { messages: [] } });
+    await inputs.write(givenUp, new TextEncoder().encode(PROMPT), 0);
     const result = await letters.replay(await keep(large));
     assert.ok(result.kind === 'queued');
-    assert.equal(await inputs.get(RUN), undefined);
+    assert.equal(await inputs.get(givenUp), undefined);
     const copy = await inputs.get(result.run);
     assert.equal(new TextDecoder().decode(copy?.data), PROMPT);
     const { subject, data } = await queued();
@@ -238,10 +264,10 @@ describe('dead letters', () => {
     assert.deepEqual([data.run, data.input], [result.run, result.run]);
     await inputs.delete(result.run);
 
-    await inputs.write(RUN, new TextEncoder().encode(PROMPT), 0);
+    await inputs.write(givenUp, new TextEncoder().encode(PROMPT), 0);
     await letters.remove(await keep(large));
     assert.equal(await stored(), false);
-    await inputs.write(RUN, new TextEncoder().encode(PROMPT), 0);
+    await inputs.write(givenUp, new TextEncoder().encode(PROMPT), 0);
     await keep(large);
     await letters.removeAll();
     assert.equal(await stored(), false);
@@ -263,7 +289,9 @@ describe('dead letters', () => {
     await keep(request({ run: 'aaaaaaaaaa_0123456789abcdef0123ff' }));
     await keep();
     assert.deepEqual([await letters.remove(id), await letters.remove(id)], [true, false]);
-    assert.equal(await letters.removeRun(RUN), 1);
+    await keep(request({ run: replayOf(givenUp, 3) ?? '' }));
+    assert.equal(await letters.removeRun(givenUp), 2);
+    assert.equal(await letters.removeRun(givenUp), 0);
     assert.equal((await listed()).length, 1);
     assert.equal(await letters.removeAll(), 1);
     assert.deepEqual(await listed(), []);

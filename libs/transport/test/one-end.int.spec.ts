@@ -63,7 +63,7 @@ describe('the end of a run', () => {
   it('is not written by a worker whose run somebody else has taken over', async () => {
     const gateway = await harness.gateway();
     const gate = Promise.withResolvers<void>();
-    const { server } = await harness.worker(gatedAnswer(gate.promise, 'nothing'));
+    const { server, link } = await harness.worker(gatedAnswer(gate.promise, 'nothing'));
     const handle = await submit(gateway, 'taken');
     await until(async () => (await stored(runClaim(handle.run))) === 1, { what: 'a claim' });
     // As another worker does it when this one was frozen for long.
@@ -71,7 +71,10 @@ describe('the end of a run', () => {
     await request(runClaim(handle.run), encodeEvents({ a: 2, n: 1, e: [started] }));
     gate.resolve();
     await until(() => server.busy === 0, { what: 'a free slot' });
+    await server.close();
+    await link.connection.flush();
     assert.equal(await stored(runEnd(handle.run)), 0);
+    assert.equal(await harness.count('REQUESTS_default'), 1, 'whoever has it may die, too');
     const end: RunEvent = { type: 'completed', finishReason: 'stop' };
     await request(runEnd(handle.run), encodeEvents({ a: 2, n: 2, e: [end] }));
     const events = await collect(handle.events());
@@ -79,6 +82,5 @@ describe('the end of a run', () => {
       events.map(({ type }) => type),
       ['started', 'started', 'completed'],
     );
-    await server.close();
   });
 });

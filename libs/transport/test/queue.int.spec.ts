@@ -31,6 +31,32 @@ describe('the request queue', () => {
     });
   });
 
+  it("accepts exactly a caller's own cap over two gateways, be it lower or higher than everybody's", async () => {
+    const gateways = [
+      await harness.gateway({ maxOutstandingPerUser: 8 }),
+      await harness.gateway({ maxOutstandingPerUser: 8 }),
+    ];
+    const acceptedOf = async (user: string, maxOutstanding: number) => {
+      const sent = Array.from({ length: 40 }, (_, index) => {
+        const gateway = gateways[index % 2];
+        assert.ok(gateway !== undefined);
+        return submit(gateway, user, { maxOutstanding });
+      });
+      const results = await Promise.allSettled(sent);
+      const refused = results.filter((result) => result.status === 'rejected');
+      assert.ok(refused.every(({ reason }) => isCode('too_many_outstanding')(reason)));
+      return sent.length - refused.length;
+    };
+    assert.deepEqual(
+      [await acceptedOf('few', 3), await acceptedOf('many', 12), await acceptedOf('none', 0)],
+      [3, 12, 0],
+    );
+    for (const { client } of gateways) await client.close();
+    await until(async () => (await harness.count('REQUESTS_default')) === 0, {
+      what: 'empty queue',
+    });
+  });
+
   it('never refuses a user who sends the next request the moment the last one ends', async () => {
     const gateways = [
       await harness.gateway({ maxOutstandingPerUser: 1 }),

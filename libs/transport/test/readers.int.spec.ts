@@ -99,6 +99,34 @@ describe('readers', () => {
     await server.close();
   });
 
+  it('of policy cancel end the run with the last one here too, for the reason it left', async () => {
+    const gateway = await harness.gateway(BEATS);
+    const agent = new Agent();
+    const { server } = await harness.worker(agent.run);
+    const handle = await submitted(gateway, 'cancel');
+    const other = await gateway.client.follow(handle.run);
+    const reading = other.events()[Symbol.asyncIterator]();
+    assert.equal((await reading.next()).value?.type, 'started');
+    handle.close('deadline');
+    await passed(WINDOW_MS);
+    assert.deepEqual(agent.stopped, []);
+    assert.equal((await reading.next()).value?.type, 'text.delta');
+    other.close();
+    await until(() => agent.stopped.length === 1, { what: 'the cancel' });
+    const alone = await submitted(gateway, 'cancel');
+    await until(() => agent.started.length === 2, { what: 'the second run' });
+    alone.close('deadline');
+    await until(() => agent.stopped.length === 2, { what: 'its cancel' });
+    const reasons = [handle, alone].map(async ({ run }) => {
+      const end = (await gateway.client.readLogged(run)).at(-1);
+      return end?.type === 'cancelled' && end.reason;
+    });
+    assert.deepEqual(await Promise.all(reasons), ['client_gone', 'deadline']);
+    await emptyQueue();
+    await gateway.client.close();
+    await server.close();
+  });
+
   it('may all leave a run that continues, and read it whole later', async () => {
     const gateway = await harness.gateway(BEATS);
     const agent = new Agent();

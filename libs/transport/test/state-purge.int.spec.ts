@@ -18,7 +18,7 @@ import type { NatsLink } from '../src/link/nats-link.ts';
 import { store } from '../src/link/store.ts';
 import { isGravestone, purgeLate, purgeRun } from '../src/state/purge-run.ts';
 import { RunLog } from '../src/worker/run-log.ts';
-import { StateHarness } from './state-harness.ts';
+import { Harness } from './harness.ts';
 
 const NEEDLE = 'a-secret-that-nobody-may-find';
 const DELTA: RunEvent = { type: 'text.delta', text: NEEDLE };
@@ -27,10 +27,10 @@ const COMPLETED: RunEnd = { type: 'completed', finishReason: 'stop', model: 'mod
 const never = new AbortController().signal;
 
 describe('the purge of a run', () => {
-  let harness: StateHarness;
+  let harness: Harness;
   let link: NatsLink;
   before(async () => {
-    harness = await StateHarness.start();
+    harness = await Harness.start();
     await harness.ensureEvents();
     link = await harness.link();
   });
@@ -83,6 +83,31 @@ describe('the purge of a run', () => {
     assert.deepEqual(await subjects(other), kept);
   });
 
+  it('asks NATS four things about a run, and a fifth about one that a gateway has ended', async (test) => {
+    const asked: string[] = [];
+    const subscription = harness.observer.subscribe('$JS.API.STREAM.*.>', {
+      callback: (_error, { subject }) => void asked.push(subject.split('.').slice(3).join('.')),
+    });
+    test.after(() => subscription.unsubscribe());
+    await harness.observer.flush();
+    const byWorker = await begin();
+    await byWorker.log.end(COMPLETED, never);
+    const byGateway = await begin();
+    await endHere(byGateway.run, CANCELLED);
+    const get = 'MSG.GET.EVENTS';
+    const rest = ['MSG.DELETE.EVENTS', 'PURGE.EVENTS', 'PURGE.EVENTS'];
+    for (const { run, gets } of [
+      { run: byWorker.run, gets: [get] },
+      { run: byGateway.run, gets: [get, get] },
+    ]) {
+      await harness.observer.flush();
+      asked.length = 0;
+      await purgeRun(link, run);
+      await harness.observer.flush();
+      assert.deepEqual(asked.toSorted(), [...rest, ...gets].toSorted());
+    }
+  });
+
   it('leaves nothing that a provider said of a failure', async () => {
     const { run, log } = await begin();
     await log.end({ type: 'failed', code: 'provider_error', message: NEEDLE }, never);
@@ -114,7 +139,7 @@ describe('the purge of a run', () => {
     await purgeRun(link, run);
     await onlyTheGraveIsLeft(run, 'cancelled');
     // The worker was frozen all the time and knows nothing.
-    assert.equal(await log.end(COMPLETED, never), 'lost');
+    assert.equal(await log.end(COMPLETED, never), 'ended');
     assert.deepEqual(await new RunLog(link, run, 'another').open(never), { kind: 'ended' });
     await assert.rejects(endHere(run, CANCELLED), { failure: 'conflict' });
     // Its sign of life is in the log again, until it is told that it has lost the run.
@@ -143,7 +168,7 @@ describe('the purge of a run', () => {
     await purgeRun(link, run);
     await log.emit(DELTA);
     await until(async () => (await harness.findAnywhere(NEEDLE)).length > 0, { what: 'it' });
-    assert.equal(await log.end(COMPLETED, never), 'lost');
+    assert.equal(await log.end(COMPLETED, never), 'ended');
     await purgeLate(link, run);
     assert.deepEqual(await harness.findAnywhere(NEEDLE), []);
     await onlyTheGraveIsLeft(run, 'cancelled');

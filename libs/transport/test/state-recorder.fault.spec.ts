@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { encodeEvents, newRunId, runEnd } from '@switchboard/contract';
 import { Cable, until } from '@switchboard/testkit';
-import { StateHarness } from './state-harness.ts';
+import { Harness } from './harness.ts';
 
 const END = encodeEvents({ a: 0, n: 1, e: [{ type: 'cancelled', reason: 'requested' }] });
 
 it('what a dead gateway had in its hands goes to another one, and nothing before that', async (test) => {
-  const harness = await StateHarness.start();
+  const harness = await Harness.start();
   test.after(() => harness.stop());
   await harness.ensureEvents();
   const cable = await Cable.to(harness.nats.port);

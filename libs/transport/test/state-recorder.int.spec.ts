@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { encodeEvents, EVENTS_STREAM, newRunId, runEnd } from '@switchboard/contract';
 import { until } from '@switchboard/testkit';
 import { purgeRun } from '../src/state/purge-run.ts';
-import { StateHarness } from './state-harness.ts';
+import { silent, Harness } from './harness.ts';
 
 const END = encodeEvents({ a: 0, n: 1, e: [{ type: 'cancelled', reason: 'requested' }] });
 
@@ -25,9 +25,9 @@ class Book {
 }
 
 describe('the recorder of ends', () => {
-  let harness: StateHarness;
+  let harness: Harness;
   before(async () => {
-    harness = await StateHarness.start();
+    harness = await Harness.start();
   });
   after(() => harness.stop());
   beforeEach(async () => {
@@ -67,6 +67,26 @@ describe('the recorder of ends', () => {
       shares.every((share) => share > 0),
       `shared: ${shares.join(' and ')}`,
     );
+  });
+
+  it('waits without a word of warning for the stream that a gateway makes', async (test) => {
+    await harness.manager.streams.delete(EVENTS_STREAM);
+    const waits: object[] = [];
+    const warnings: object[] = [];
+    const log = {
+      ...silent,
+      debug: (fields: object) => void waits.push(fields),
+      warn: (fields: object) => void warnings.push(fields),
+    };
+    const book = new Book();
+    const onEnd = async (run: string): Promise<void> => void book.note(run);
+    const recorder = await harness.recorder(onEnd, undefined, log);
+    test.after(() => recorder.close());
+    await until(() => waits.length === 1, { what: 'a try without the stream' });
+    await harness.ensureEvents();
+    const runs = await endRuns(3);
+    await until(() => book.has(runs), { what: 'every end' });
+    assert.deepEqual(warnings, []);
   });
 
   it('hands what a closed gateway did not finish to another one', async (test) => {
@@ -191,7 +211,7 @@ describe('the recorder of ends', () => {
   });
 
   it('loses no end when nats-server is killed and comes back', async (test) => {
-    const own = await StateHarness.start();
+    const own = await Harness.start();
     test.after(() => own.stop());
     await own.ensureEvents();
     const book = new Book();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Cable, until } from '@switchboard/testkit';
-import { MIB, StateHarness } from './state-harness.ts';
+import { MIB, Harness } from './harness.ts';
 
 const NEEDLE = 'a-secret-that-nobody-may-find';
 /** JSON larger than a message may be, with the needle in every part of it. */
@@ -15,9 +15,9 @@ const large = (name: string, bytes = 3 * MIB): { name: string; text: string } =>
 });
 
 describe('stored state', () => {
-  let harness: StateHarness;
+  let harness: Harness;
   before(async () => {
-    harness = await StateHarness.start({ maxPayloadBytes: MIB });
+    harness = await Harness.start({ maxPayloadBytes: MIB });
   });
   after(() => harness.stop());
   const messages = async (bucket: string): Promise<number> =>
@@ -129,7 +129,7 @@ describe('stored state', () => {
   it('answers truly when the acknowledgement of a write was lost', async (test) => {
     const cable = await Cable.to(harness.nats.port);
     test.after(() => cable.close());
-    const store = await harness.store(await harness.link(cable.url));
+    const store = harness.store(await harness.link(cable.url));
     await until(() => store.ready, { what: 'the buckets' });
     const stored = await store.responses.create('lost', 'first');
     cable.hold();
@@ -147,7 +147,7 @@ describe('stored state', () => {
   it('answers truly when somebody else was faster and that answer was lost', async (test) => {
     const cable = await Cable.to(harness.nats.port);
     test.after(() => cable.close());
-    const store = await harness.store(await harness.link(cable.url));
+    const store = harness.store(await harness.link(cable.url));
     await until(() => store.ready, { what: 'the buckets' });
     const other = await harness.readyStore();
     assert.notEqual(await store.idempotency.create('warm', 0), undefined);
@@ -164,7 +164,7 @@ describe('stored state', () => {
 
 describe('stored state without room or without NATS', () => {
   it('refuses new values before a bucket is full, and replaces until it is', async (test) => {
-    const harness = await StateHarness.start();
+    const harness = await Harness.start();
     test.after(() => harness.stop());
     const { responses } = await harness.readyStore({ responsesMaxBytes: MIB });
     const text = 'x'.repeat(50_000);
@@ -192,7 +192,7 @@ describe('stored state without room or without NATS', () => {
   it('says storage_full when NATS itself has no room left', async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'switchboard-full-'));
     test.after(() => rm(folder, { recursive: true, force: true }));
-    const harness = await StateHarness.start({
+    const harness = await Harness.start({
       extraConfig: `jetstream { store_dir: "${folder}", max_file_store: 4MB }`,
     });
     test.after(() => harness.stop());
@@ -200,15 +200,15 @@ describe('stored state without room or without NATS', () => {
     const store = await harness.readyStore(unbounded);
     await assert.rejects(store.putInput('run', new Uint8Array(6 * MIB)), { code: 'storage_full' });
     await until(() => store.putInput('small', new Uint8Array(10)).then(() => true));
-    const none = await harness.store(await harness.link(), { responsesMaxBytes: 64 * MIB });
+    const none = harness.store(await harness.link(), { responsesMaxBytes: 64 * MIB });
     await assert.rejects(none.responses.create('k', 1), { code: 'storage_full' });
   });
 
   it('says queue_unavailable while NATS is away, and keeps what was stored', async (test) => {
-    const harness = await StateHarness.start();
+    const harness = await Harness.start();
     test.after(() => harness.stop());
     const link = await harness.link();
-    const store = await harness.store(link);
+    const store = harness.store(link);
     const revision = await store.responses.create('kept', 'value');
     harness.nats.kill('SIGKILL');
     await until(() => !link.connected, { what: 'the loss to be noticed' });
@@ -222,7 +222,7 @@ describe('stored state without room or without NATS', () => {
   });
 
   it('makes its buckets again when they have vanished, and brings them to new bounds', async (test) => {
-    const harness = await StateHarness.start();
+    const harness = await Harness.start();
     test.after(() => harness.stop());
     const store = await harness.readyStore();
     for (const name of ['responses', 'idempotency', 'inputs']) {
@@ -237,7 +237,7 @@ describe('stored state without room or without NATS', () => {
   });
 
   it('forgets a value when its time is over', async (test) => {
-    const harness = await StateHarness.start();
+    const harness = await Harness.start();
     test.after(() => harness.stop());
     const store = await harness.readyStore({ responsesTtlMs: 1_000 });
     await store.responses.create('short', large('short'));

@@ -7,13 +7,17 @@ export interface HealthReport {
   readonly body: {
     readonly status: 'ready' | 'not_ready';
     readonly checks: HealthChecks;
+    /** What a person must put right. */
+    readonly problem?: string;
   };
 }
 
 /** The answer to `/readyz`. A saturated pool is no reason to be unready: leave load out of it. */
-export function healthReport(checks: HealthChecks): HealthReport {
-  const ready = Object.values(checks).every(Boolean);
-  return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not_ready', checks } };
+export function healthReport(checks: HealthChecks, problem?: string): HealthReport {
+  if (Object.values(checks).every(Boolean))
+    return { status: 200, body: { status: 'ready', checks } };
+  const why = problem === undefined ? {} : { problem };
+  return { status: 503, body: { status: 'not_ready', checks, ...why } };
 }
 
 /** The answer to `/livez`, always with 200: whoever can send it is alive, with or without NATS. */

@@ -14,6 +14,8 @@ export interface HealthServerOptions {
   readonly port: number;
   /** Called on each `/readyz`. It answers at once from what is known: it never asks NATS. */
   readonly ready: () => HealthChecks;
+  /** What a person must put right before it is ready, if that is known. */
+  readonly problem?: () => string | undefined;
   readonly log: HealthLog;
 }
 
@@ -72,9 +74,9 @@ function answer(
   }
 }
 
-function reportOf({ ready, log }: HealthServerOptions): HealthReport {
+function reportOf({ problem, ready, log }: HealthServerOptions): HealthReport {
   try {
-    return healthReport(ready());
+    return healthReport(ready(), problem?.());
   } catch (error) {
     log.warn({ err: error }, 'a readiness check threw');
     return healthReport({ check: false });

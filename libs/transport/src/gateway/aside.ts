@@ -1,13 +1,5 @@
 /** Live messages that came while the log is being read. */
-import type { EventMessage } from '@switchboard/contract';
-
-/** One message as it was heard live. */
-export interface Heard {
-  readonly message: EventMessage;
-  readonly isEnd: boolean;
-  /** Its size, in characters. */
-  readonly chars: number;
-}
+import type { Heard } from './heard.ts';
 
 const MESSAGES_MAX = 256;
 const CHARS_MAX = 131_072;

@@ -1,6 +1,6 @@
 /** Storing an end from a gateway: of a queued run, or against a worker that runs it. */
 import { encodeEvents, type RunEnd, runEnd, runState } from '@switchboard/contract';
-import type { NatsLink } from '../link/nats-link.ts';
+import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
 
 /**
@@ -28,4 +28,33 @@ export async function tryToEnd(
     if (error instanceof StoreError && error.failure === 'conflict') return 'conflict';
     throw error;
   }
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 2_000;
+
+/**
+ * Tries until it is known, while NATS is away too; never rejects. @returns undefined when `signal`
+ * aborted first.
+ */
+export async function endPatiently(
+  link: NatsLink,
+  run: string,
+  { end, when }: { readonly end: RunEnd; readonly when: EndWhen },
+  options: { readonly signal: AbortSignal; readonly onFailure: (error: unknown) => void },
+): Promise<'stored' | 'conflict' | undefined> {
+  const { signal, onFailure } = options;
+  for (
+    let delayMs = RETRY_FIRST_MS;
+    !signal.aborted;
+    delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
+  ) {
+    try {
+      return await tryToEnd(link, run, end, when);
+    } catch (error) {
+      onFailure(error);
+    }
+    await abortableSleep(delayMs, signal);
+  }
+  return undefined;
 }

@@ -7,12 +7,13 @@
  * - W3 a run that has been silent for long is looked up in the log, so that no reader waits for
  *   what was only not heard.
  */
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { decodeEvents, gatewayOf, runLive, toError } from '@switchboard/contract';
-import { readLog, readStanding, type Standing } from '../events/log-reader.ts';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { gatewayOf, runLive } from '@switchboard/contract';
+import { readLog } from '../events/log-reader.ts';
+import { readStanding, type Standing } from '../events/log-state.ts';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
-import type { Heard } from './aside.ts';
+import { type Heard, toHeard } from './heard.ts';
 import { FeedBudget } from './feed-budget.ts';
 import type { Limiter } from './limiter.ts';
 import { Reader } from './reader.ts';
@@ -102,7 +103,7 @@ export class FollowedRuns {
   hear(run: string, heard: Heard): void {
     const followed = this.#runs.get(run);
     if (followed === undefined) return;
-    followed.heardAtMs = Date.now();
+    followed.heardAtMs = performance.now();
     for (const feed of followed.feeds) feed.push(heard);
   }
 
@@ -114,7 +115,10 @@ export class FollowedRuns {
     }
   }
 
-  /** Called twice a second; `isLookedAfter` says of which runs somebody else takes care. */
+  /**
+   * Called twice a second, with `performance.now()`; `isLookedAfter` says of which runs somebody
+   * else takes care.
+   */
   sweep(nowMs: number, isLookedAfter: (run: string) => boolean): void {
     if (!this.#link.connected) return;
     for (const [run, followed] of this.#runs) {
@@ -155,7 +159,7 @@ export class FollowedRuns {
     const known = this.#runs.get(run);
     if (known !== undefined) return known;
     runLive(run); // Throws for what is no run id.
-    const now = Date.now();
+    const now = performance.now();
     const followed: Followed = {
       readers: new Set(),
       feeds: new Set(),
@@ -214,19 +218,5 @@ export class FollowedRuns {
     } catch {
       // NATS is away: the next look comes in a while.
     }
-  }
-}
-
-/** Undefined when it cannot be read. */
-export function toHeard(message: Msg, log: TransportLog): Heard | undefined {
-  // live.<gateway>.<run>.claim, ….log.<attempt> or ….end
-  const [, , run, kind] = message.subject.split('.');
-  try {
-    const text = message.string();
-    return { message: decodeEvents(text), isEnd: kind === 'end', chars: text.length };
-  } catch (error) {
-    // Not its message: a parser quotes what it could not read.
-    log.error({ run, reason: toError(error).name }, 'unreadable run event');
-    return undefined;
   }
 }

@@ -23,6 +23,8 @@ export interface FollowHandle {
 export interface RunHandle extends FollowHandle {
   /** When it was stored in the queue, epoch milliseconds. */
   readonly acceptedAtMs: number;
+  /** `reason`: why the run is cancelled, if it is abandoned by this. Default `client_gone`. */
+  close(reason?: CancelReason): void;
   /**
    * Ends the run wherever it is, whoever reads it. Idempotent; resolves when the end is stored or
    * known. Never throws.
@@ -53,8 +55,8 @@ export class OwnRun implements RunHandle {
     return this.#run.cancel(reason);
   }
 
-  close(): void {
-    this.#reader.close();
+  close(reason: CancelReason = 'client_gone'): void {
+    this.#run.leave(this.#reader, reason);
   }
 
   detach(): void {

@@ -96,6 +96,21 @@ describe('Readers', () => {
     assert.equal(abandoned(), 1);
   });
 
+  it('tell whether one of them is the only one, here and elsewhere', (test) => {
+    const { readers, pass } = setUp(test, 'cancel');
+    assert.equal(readers.shared, false);
+    readers.changed(2, undefined);
+    assert.equal(readers.shared, true);
+    readers.changed(1, 'left');
+    readers.heardElsewhere('other', true);
+    assert.equal(readers.shared, true);
+    pass(ELSEWHERE_MS + 1);
+    assert.equal(readers.shared, false);
+    readers.heardElsewhere('other', true);
+    readers.heardElsewhere('other', false);
+    assert.equal(readers.shared, false);
+  });
+
   it('R5: is abandoned once, and never after its end', (test) => {
     const { readers, pass, abandoned } = setUp(test, 'resume');
     readers.changed(0, 'left');

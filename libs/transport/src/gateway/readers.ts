@@ -48,6 +48,13 @@ export class Readers {
     return this.#here;
   }
 
+  /** Whether anybody but one reader here, as far as is known, reads it. */
+  get shared(): boolean {
+    const now = performance.now();
+    const { elsewhereMs } = this.#options;
+    return this.#here > 1 || [...this.#elsewhere.values()].some((said) => now - said < elsewhereMs);
+  }
+
   /** Whether this gateway has let go of it. */
   get detached(): boolean {
     return this.#detached;

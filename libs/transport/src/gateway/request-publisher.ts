@@ -3,6 +3,10 @@
  * the server itself keeps the ranks exact over all gateways, without a counter.
  */
 import {
+  accountFilter,
+  type Lane,
+  laneOf,
+  type Priority,
   rankOf,
   requestsStream,
   requestSubject,
@@ -10,15 +14,24 @@ import {
   userFilter,
 } from '@switchboard/contract';
 import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
-import { api, store, StoreError, type Stored } from '../link/store.ts';
+import { api, store, StoreError, type Stored, type StoreOptions } from '../link/store.ts';
+import { AccountCaps } from '../limits/account-caps.ts';
+import { HeldRanks } from './held-ranks.ts';
 
 export interface PublishOptions {
   readonly pool: string;
+  readonly priority: Priority;
+  /** Subject token of the account that the user belongs to; its own where there is none. */
+  readonly account: string;
   /** Subject token of the user. */
   readonly user: string;
   readonly run: string;
   readonly data: Uint8Array;
   readonly ttlSeconds: number;
+  /** Most requests of this user, where it is not what the publisher has for everybody. */
+  readonly maxOutstanding?: number | undefined;
+  /** Most requests of all users of the account together; undefined: each for itself. */
+  readonly accountMost?: number | undefined;
 }
 
 export interface Queued {
@@ -43,18 +56,15 @@ const REPEAT_TIMEOUT_MS = 1_500;
 /** How long a missing leader or stream is waited for. */
 const AWAY_WAIT_MS = 2_000;
 const RETRY_AFTER_MS = 2_000;
-const JUST_RELEASED_MS = 500;
-const RELEASED_MAX = 4_096;
 
 export class RequestPublisher {
   readonly #options: PublisherOptions;
-  /** Ranks in use by this gateway, per pool and user. Entries go when the last rank does. */
-  readonly #held = new Map<string, Set<number>>();
-  /** When a rank was last released, per pool and user; only the latest few thousand are kept. */
-  readonly #released = new Map<string, number>();
+  readonly #ranks = new HeldRanks();
+  readonly #caps: AccountCaps;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#caps = new AccountCaps(options.link);
   }
 
   /**
@@ -64,17 +74,20 @@ export class RequestPublisher {
    * @throws StoreError `unknown`: it may have been stored, and must be undone.
    */
   async publish(options: PublishOptions): Promise<Queued> {
-    let rank = this.#lowestNotHeld(options) ?? (await this.#freeRank(options, 0));
+    const { pool, user } = options;
+    const id = key(pool, user);
+    let rank =
+      this.#ranks.lowestFree(id, this.#most(options)) ?? (await this.#freeRank(options, 0));
     for (let tried = 0; ; tried++) {
-      if (rank === undefined) throw this.#tooMany();
-      const release = this.#hold(options, rank);
+      if (rank === undefined) throw this.#tooMany(options);
+      const release = this.#ranks.hold(id, rank);
       try {
-        const { seq } = await this.#store(options, rank);
+        const { seq } = await this.#storeWithin(options, rank);
         const ended = (): void => {
           release();
-          this.#noteReleased(key(options.pool, options.user));
+          this.#ranks.noteEnded(id);
         };
-        const subject = requestSubject(options.pool, options.user, rank);
+        const subject = requestSubject(pool, { ...options, rank });
         return { seq, subject, rank, release: ended };
       } catch (error) {
         release();
@@ -82,20 +95,38 @@ export class RequestPublisher {
           throw toRefusal(error);
         }
       }
-      if (tried >= TRIES) throw this.#tooMany();
+      if (tried >= TRIES) throw this.#tooMany(options);
       rank = await this.#freeRank(options, tried);
     }
   }
 
+  /** The lane of the user's next request, as far as this gateway knows. */
+  nextLane(pool: string, user: string): Lane {
+    // Ranks from 8 on share the last lane.
+    return laneOf(this.#ranks.lowestFree(key(pool, user), 8) ?? 8);
+  }
+
+  /** Only while the account has room, where its users have a bound together. */
+  #storeWithin(options: PublishOptions, rank: number): Promise<Stored> {
+    const { accountMost: most, account, pool } = options;
+    if (most === undefined) return this.#store(options, rank);
+    const bound = { stream: requestsStream(pool), filter: accountFilter(pool, account), most };
+    return this.#caps.store(bound, (expected) => this.#store(options, rank, expected));
+  }
+
   /** Repeats while the outcome is unknown: a duplicate is the success of an earlier try. */
-  async #store(options: PublishOptions, rank: number): Promise<Stored> {
-    const { pool, user, run, data, ttlSeconds } = options;
-    const subject = requestSubject(pool, user, rank);
+  async #store(
+    options: PublishOptions,
+    rank: number,
+    expected: Pick<StoreOptions, 'expectedLast' | 'filter'> = {},
+  ): Promise<Stored> {
+    const { pool, run, data, ttlSeconds } = options;
+    const subject = requestSubject(pool, { ...options, rank });
     const giveUpAtMs = performance.now() + AWAY_WAIT_MS;
     let wasUnknown = false;
     for (let repeat = 1; ;) {
       try {
-        const storeOptions = { id: run, ttlSeconds, timeoutMs: REPEAT_TIMEOUT_MS };
+        const storeOptions = { id: run, ttlSeconds, timeoutMs: REPEAT_TIMEOUT_MS, ...expected };
         return await store(this.#options.link, subject, data, storeOptions);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
@@ -133,12 +164,12 @@ export class RequestPublisher {
    */
   #askDelaysMs({ pool, user }: PublishOptions): readonly number[] {
     const again = this.#options.replicas > 1 ? 50 : 10;
-    const releasedAtMs = this.#released.get(key(pool, user)) ?? -Infinity;
-    const justReleased = performance.now() - releasedAtMs < JUST_RELEASED_MS;
-    return justReleased ? [0, again, 2 * again, 4 * again, 8 * again] : [0, again];
+    const justEnded = this.#ranks.hasJustEnded(key(pool, user));
+    return justEnded ? [0, again, 2 * again, 4 * again, 8 * again] : [0, again];
   }
 
-  async #freeRanks({ pool, user }: PublishOptions): Promise<number[]> {
+  async #freeRanks(options: PublishOptions): Promise<number[]> {
+    const { pool, user } = options;
     let taken: Set<number>;
     try {
       const call = `STREAM.INFO.${requestsStream(pool)}`;
@@ -152,52 +183,22 @@ export class RequestPublisher {
     } catch (error) {
       throw toRefusal(error);
     }
-    const held = this.#held.get(key(pool, user));
     const free: number[] = [];
     const doubtful: number[] = [];
-    for (let rank = 1; rank <= this.#options.maxOutstandingPerUser; rank++) {
-      if (!taken.has(rank)) (held?.has(rank) === true ? doubtful : free).push(rank);
+    for (let rank = 1; rank <= this.#most(options); rank++) {
+      if (!taken.has(rank)) (this.#ranks.has(key(pool, user), rank) ? doubtful : free).push(rank);
     }
     // Held here but not on the server: on its way there, or the end has not been heard of. Only the
     // server knows which, so it is asked by trying.
     return free.length > 0 ? free : doubtful;
   }
 
-  #lowestNotHeld({ pool, user }: PublishOptions): number | undefined {
-    const held = this.#held.get(key(pool, user));
-    if (held === undefined) return 1;
-    for (let rank = 1; rank <= this.#options.maxOutstandingPerUser; rank++) {
-      if (!held.has(rank)) return rank;
-    }
-    return undefined;
+  #most({ maxOutstanding }: PublishOptions): number {
+    return maxOutstanding ?? this.#options.maxOutstandingPerUser;
   }
 
-  #hold({ pool, user }: PublishOptions, rank: number): () => void {
-    const id = key(pool, user);
-    const held = this.#held.get(id) ?? new Set();
-    if (held.has(rank)) return () => undefined; // Its holder releases it.
-    this.#held.set(id, held.add(rank));
-    let released = false;
-    return () => {
-      if (released) return;
-      released = true;
-      held.delete(rank);
-      if (held.size === 0 && this.#held.get(id) === held) this.#held.delete(id);
-    };
-  }
-
-  #noteReleased(id: string): void {
-    this.#released.delete(id);
-    this.#released.set(id, performance.now());
-    if (this.#released.size <= RELEASED_MAX) return;
-    for (const oldest of this.#released.keys()) {
-      this.#released.delete(oldest);
-      break;
-    }
-  }
-
-  #tooMany(): SwitchboardError {
-    const most = this.#options.maxOutstandingPerUser;
+  #tooMany(options: PublishOptions): SwitchboardError {
+    const most = this.#most(options);
     return new SwitchboardError(
       'too_many_outstanding',
       `You have ${most} requests waiting or running, which is the most allowed. ` +

@@ -4,37 +4,40 @@
  * - C1 a run that `submit` returned ends exactly once, whatever happens to workers and NATS.
  * - C2 an end written here is stored first, then the worker is told, then the request is deleted:
  *   before it is stored, a crash would lose the end, or run for nobody.
- * - C3 a request whose storing is in doubt is undone, so that nobody pays for an answer nobody
- *   waits for.
+ * - C3 a request whose storing is in doubt is undone ({@link RunSubmitter}).
  * - C4 every reader of a run, at any gateway, is given the same events in the same order.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import {
-  type AgentProfile,
   gatewayLive,
   gatewayOf,
+  type Lane,
   newRunId,
   type RunEvent,
   SwitchboardError,
   userToken,
 } from '@switchboard/contract';
-import { readStanding, readWhole } from '../events/log-reader.ts';
 import type { TransportLog } from '../link/log.ts';
-import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
-import { StoreError } from '../link/store.ts';
+import type { NatsLink } from '../link/nats-link.ts';
 import type { StreamBounds } from '../link/topology.ts';
+import { AnyRuns, type RunState } from './any-runs.ts';
 import { CancelSender } from './cancel-sender.ts';
-import { tryToEnd } from './end-writer.ts';
-import { FollowedRuns, toHeard } from './followed-runs.ts';
-import { type FollowHandle, OwnRun, type RunHandle } from './handles.ts';
+import { FollowedRuns } from './followed-runs.ts';
+import type { FollowHandle, RunHandle } from './handles.ts';
+import { toHeard } from './heard.ts';
 import { Limiter } from './limiter.ts';
 import { Presence } from './presence.ts';
-import type { Reader } from './reader.ts';
+import { OwnRuns } from './own-runs.ts';
+import type { PoolPlace, QueueObserver } from './queue-places.ts';
+import { queueUnavailable } from './queue-unavailable.ts';
 import type { Leaving } from './readers.ts';
-import { type CancelReason, Run } from './run.ts';
+import type { CancelReason } from './run.ts';
+import { RunSubmitter } from './run-submitter.ts';
 import { RequestPublisher } from './request-publisher.ts';
 import { StreamKeeper } from './stream-keeper.ts';
-import { encodeRequest, type Submission } from './submission.ts';
+import type { Submission } from './submission.ts';
+
+export type { RunState } from './any-runs.ts';
 
 export interface RunClientOptions extends StreamBounds {
   /** This gateway's token: part of every run id and subject it makes. */
@@ -42,6 +45,8 @@ export interface RunClientOptions extends StreamBounds {
   /** Worker classes whose queues are made. */
   readonly pools: readonly string[];
   readonly maxOutstandingPerUser: number;
+  /** Who counts along what this client puts into the queues. */
+  readonly queue?: QueueObserver | undefined;
   /** How often it says that it lives. Default 3,000 ms; workers take it for lost after 12 s. */
   readonly beatMs?: number | undefined;
   /** How often it says of which runs of other gateways it has readers. Default 10,000 ms. */
@@ -54,26 +59,20 @@ export interface FollowOptions {
   readonly begun?: boolean | undefined;
 }
 
-/**
- * What the log knows of a run. A queued run that nobody has claimed is `unknown`, and so is one
- * whose events were removed.
- */
-export type RunState = 'unknown' | 'open' | 'ended';
-
 /** How often queue time-outs and silent runs are looked at. */
 const SWEEP_MS = 500;
 /** Reads of the log at once: after a reconnect every open run has one to make. */
 const READS_AT_ONCE = 16;
-/** How often an end for a run of another gateway is tried to be stored. */
-const CANCEL_TRIES = 5;
-const CANCEL_RETRY_MS = 200;
+/** How long the ends of cancelled runs may take to be stored when the gateway closes. */
+const CLOSE_GRACE_MS = 3_000;
 
 export class RunClient {
   readonly #link: NatsLink;
   readonly #options: RunClientOptions;
+  readonly #runs: OwnRuns;
   readonly #publisher: RequestPublisher;
-  readonly #runs = new Map<string, Run>();
-  readonly #limiter = new Limiter(READS_AT_ONCE);
+  readonly #submitter: RunSubmitter;
+  readonly #any: AnyRuns;
   readonly #cancels: CancelSender;
   readonly #followed: FollowedRuns;
   readonly #presence: Presence;
@@ -83,24 +82,37 @@ export class RunClient {
   #removeListener: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #draining = false;
-  #unread = Promise.withResolvers<void>();
 
   constructor(link: NatsLink, options: RunClientOptions) {
     this.#link = link;
+    const limiter = new Limiter(READS_AT_ONCE);
+    this.#any = new AnyRuns(link, limiter, this.#closing.signal);
     this.#cancels = new CancelSender(link);
     this.#options = options;
     this.#streams = new StreamKeeper(link, options);
-    this.#publisher = new RequestPublisher({
-      link,
-      maxOutstandingPerUser: options.maxOutstandingPerUser,
-      replicas: options.replicas,
-    });
     this.#followed = new FollowedRuns(link, {
       gateway: options.gateway,
-      limiter: this.#limiter,
+      limiter,
       log: options.log,
       onReaders: (run, here, leaving) => this.#onReaders(run, here, leaving),
       onIncomplete: (run) => this.#runs.get(run)?.incomplete(),
+    });
+    this.#runs = new OwnRuns(link, {
+      streams: this.#streams,
+      followed: this.#followed,
+      cancels: this.#cancels,
+      limiter,
+      queue: options.queue,
+      elsewhereMs: Presence.elsewhereMs(options.readersBeatMs),
+      log: options.log,
+    });
+    const { maxOutstandingPerUser, replicas } = options;
+    this.#publisher = new RequestPublisher({ link, maxOutstandingPerUser, replicas });
+    this.#submitter = new RunSubmitter({
+      link,
+      runs: this.#runs,
+      followed: this.#followed,
+      publisher: this.#publisher,
     });
     this.#presence = new Presence(link, {
       ...options,
@@ -132,16 +144,26 @@ export class RunClient {
         }
         this.#cancels.repeat();
         this.#followed.up(connection);
-        for (const run of this.#runs.values()) run.reconnected();
+        this.#runs.reconnected();
       },
     });
     this.#streams.start();
     this.#presence.start();
   }
 
+  /** Where its request lies, while it is open; undefined for a run that is not of this client. */
+  placeOf(run: string): PoolPlace | undefined {
+    return this.#runs.placeOf(run);
+  }
+
   /** A fresh run id of this gateway. */
   newRunId(): string {
     return newRunId(this.#options.gateway);
+  }
+
+  /** The lane that the user's next request would take, as far as this gateway knows. */
+  nextLane(pool: string, user: string): Lane {
+    return this.#publisher.nextLane(pool, userToken(user));
   }
 
   /**
@@ -157,37 +179,12 @@ export class RunClient {
         retryAfterMs: 1_000,
       });
     }
-    if (!this.#streams.made) throw unavailable();
+    if (!this.#streams.made) throw queueUnavailable();
     const id = submission.run ?? this.newRunId();
     if (gatewayOf(id) !== this.#options.gateway || this.#runs.has(id)) {
       throw new TypeError('not a fresh run id of this gateway');
     }
-    const data = encodeRequest(id, submission, this.#link.maxPayload);
-    const run = this.#newRun(id, submission);
-    // Registered before anything is sent: the first event may come before the acknowledgement.
-    this.#runs.set(id, run);
-    // A run that goes on by itself is most often not read from its beginning.
-    const reader = this.#followed.read(id, { fresh: submission.onDisconnect !== 'continue' });
-    try {
-      const { profile, user } = submission;
-      const queued = await this.#publisher.publish({
-        pool: profile.pool,
-        user: userToken(user),
-        run: id,
-        data,
-        ttlSeconds: backstopSeconds(profile),
-      });
-      run.accepted(queued);
-    } catch (error) {
-      this.#undo(run, reader, error);
-      throw error instanceof StoreError ? unavailable(error) : error;
-    }
-    if (signal.aborted) {
-      void run.cancel('client_gone');
-      reader.close();
-      signal.throwIfAborted();
-    }
-    return new OwnRun(run, reader);
+    return this.#submitter.submit(id, submission, signal);
   }
 
   /**
@@ -199,10 +196,8 @@ export class RunClient {
   }
 
   /** @throws SwitchboardError `queue_unavailable` @throws TypeError when `run` is not a run id */
-  async find(run: string): Promise<RunState> {
-    const { end, newest } = await this.#ask(() => readStanding(this.#link, run));
-    if (end !== undefined) return 'ended';
-    return newest === undefined ? 'unknown' : 'open';
+  find(run: string): Promise<RunState> {
+    return this.#any.find(run);
   }
 
   /**
@@ -211,7 +206,7 @@ export class RunClient {
    * @throws SwitchboardError `queue_unavailable` @throws TypeError when `run` is not a run id
    */
   readLogged(run: string): Promise<readonly RunEvent[]> {
-    return this.#ask(() => readWhole(this.#link, run));
+    return this.#any.readLogged(run);
   }
 
   /**
@@ -222,7 +217,7 @@ export class RunClient {
   async cancelRun(run: string, reason: CancelReason): Promise<void> {
     const own = this.#runs.get(run);
     if (own !== undefined) return own.cancel(reason);
-    await this.#ask(() => tryToEnd(this.#link, run, { type: 'cancelled', reason }, 'always'));
+    await this.#any.cancel(run, reason);
     this.#cancels.publish(run);
     this.#followed.catchUp(run);
   }
@@ -230,10 +225,7 @@ export class RunClient {
   /** Refuses new runs and waits until nobody reads an open run here, at most `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    if (!this.#isRead()) return;
-    const timeout = new AbortController();
-    await Promise.race([this.#unread.promise, abortableSleep(timeoutMs, timeout.signal)]);
-    timeout.abort();
+    await this.#runs.untilUnread(timeoutMs);
   }
 
   /**
@@ -242,112 +234,35 @@ export class RunClient {
    */
   async close(): Promise<void> {
     this.#draining = true;
-    const ending = [...this.#runs.values()].filter((run) => !run.outlivesGateway);
-    const timeout = new AbortController();
-    await Promise.race([
-      Promise.all(ending.map((run) => run.cancel('shutdown'))),
-      abortableSleep(3_000, timeout.signal),
-    ]);
-    timeout.abort();
+    await this.#runs.close(CLOSE_GRACE_MS);
     this.#closing.abort();
     clearInterval(this.#sweeper);
     this.#removeListener?.();
     this.#subscription?.unsubscribe();
     this.#presence.close();
     this.#streams.close();
-    for (const run of this.#runs.values()) run.close();
     this.#followed.close();
-  }
-
-  #newRun(id: string, { requestId, profile, ...policy }: Submission): Run {
-    return new Run(this.#link, {
-      id,
-      requestId,
-      pool: profile.pool,
-      queueTimeoutMs: profile.queue_timeout * 1_000,
-      onDisconnect: policy.onDisconnect ?? 'cancel',
-      resumeWindowMs: policy.resumeWindowMs ?? 0,
-      elsewhereMs: Presence.elsewhereMs(this.#options.readersBeatMs),
-      log: this.#options.log,
-      incarnation: () => this.#streams.incarnation(profile.pool),
-      limiter: this.#limiter,
-      lookUp: () => this.#followed.lookUp(id),
-      catchUp: () => this.#followed.catchUp(id),
-      onEnd: () => this.#forget(id),
-      onCancelled: () => this.#cancels.publish(id),
-    });
   }
 
   #onMessage(message: Msg): void {
     const [, , id] = message.subject.split('.');
     if (id === undefined) return;
-    const run = this.#runs.get(id);
-    if (run === undefined && this.#followed.readersOf(id) === 0) return;
+    if (!this.#runs.has(id) && this.#followed.readersOf(id) === 0) return;
     const heard = toHeard(message, this.#options.log);
     if (heard === undefined) return;
     this.#followed.hear(id, heard);
-    run?.hear(heard);
+    this.#runs.hear(id, heard);
   }
 
   #onReaders(run: string, here: number, leaving: Leaving | undefined): void {
     if (gatewayOf(run) !== this.#options.gateway) this.#presence.changed(run, here, leaving);
     else this.#runs.get(run)?.readers.changed(here, leaving);
-    this.#noteUnread();
-  }
-
-  #forget(id: string): void {
-    this.#runs.delete(id);
-    this.#noteUnread();
-  }
-
-  #isRead(): boolean {
-    return [...this.#runs.values()].some((run) => run.readers.here > 0);
-  }
-
-  #noteUnread(): void {
-    if (!this.#draining || this.#isRead()) return;
-    this.#unread.resolve();
-    this.#unread = Promise.withResolvers();
-  }
-
-  /**
-   * C3: refused is refused; anything in doubt is ended and taken off the queue when NATS is back.
-   */
-  #undo(run: Run, reader: Reader, error: unknown): void {
-    if (error instanceof StoreError) void run.cancel('client_gone');
-    else this.#forget(run.run);
-    reader.close();
-  }
-
-  /** Tries a few times, for an election or a reconnect. @throws SwitchboardError */
-  async #ask<T>(question: () => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#limiter.run(question);
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        if (tries >= CANCEL_TRIES) throw unavailable(error);
-      }
-      await abortableSleep(CANCEL_RETRY_MS, this.#closing.signal);
-    }
+    this.#runs.noteReaders();
   }
 
   #sweep(): void {
-    const now = Date.now();
-    for (const run of this.#runs.values()) run.sweep(now);
+    const now = performance.now();
+    this.#runs.sweep();
     this.#followed.sweep(now, (run) => this.#runs.has(run));
   }
-}
-
-/** Longer than anything the run may do; the server's own clean-up behind all others. */
-function backstopSeconds(profile: AgentProfile): number {
-  return Math.ceil(profile.queue_timeout + 4 * profile.timeout + 3_600);
-}
-
-function unavailable(cause?: unknown): SwitchboardError {
-  return new SwitchboardError(
-    'queue_unavailable',
-    'The request queue cannot be reached. Try again in a moment.',
-    { retryAfterMs: 2_000, cause },
-  );
 }

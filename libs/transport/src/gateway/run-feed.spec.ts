@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EventMessage, RunEvent } from '@switchboard/contract';
 import fc from 'fast-check';
-import type { LoggedMessage, LogPosition } from '../events/log-reader.ts';
+import type { LogPosition } from '../events/log-reader.ts';
+import type { LoggedMessage } from '../events/log-state.ts';
 import { INCOMPLETE, RunSequence } from '../events/run-sequence.ts';
 import { FeedBudget } from './feed-budget.ts';
-import { BUFFER_CHARS_MAX, BUFFER_EVENTS_MAX, RunFeed } from './run-feed.ts';
+import { BUFFER_CHARS_MAX, BUFFER_EVENTS_MAX } from './feed-buffer.ts';
+import { RunFeed } from './run-feed.ts';
 
 const text = (value: string): RunEvent => ({ type: 'text.delta', text: value });
 const started: RunEvent = { type: 'started', worker: 'w' };

@@ -3,51 +3,28 @@
  * once.
  *
  * - F1 what goes out is what {@link RunSequence} makes of the log: the same for every reader. A gap
- *   in what is heard live is filled from the log before going on.
+ *   in what is heard live is filled from the log before going on ({@link CatchUp}).
  * - F2 the first end is the last event, and nothing follows it.
- * - F3 at most {@link BUFFER_EVENTS_MAX} events and {@link BUFFER_CHARS_MAX} characters are held
- *   (or one message that is larger): a reader that is slower than the run loses its live place and
- *   reads the log at its own pace.
+ * - F3 what is held is bounded ({@link FeedBuffer}): a reader that is slower than the run loses its
+ *   live place and reads the log at its own pace.
  * - F4 a reader whose events were removed is told: its last event is `answer_incomplete`.
  */
 import { isEnd, type RunEvent } from '@switchboard/contract';
-import type { LoggedMessage, LogPosition } from '../events/log-reader.ts';
+import type { LoggedMessage } from '../events/log-state.ts';
 import { INCOMPLETE, RunSequence } from '../events/run-sequence.ts';
-import { Aside, type Heard } from './aside.ts';
+import type { Heard } from './heard.ts';
+import { CatchUp } from './catch-up.ts';
 import { FeedBudget } from './feed-budget.ts';
+import { FeedBuffer } from './feed-buffer.ts';
+import type { ReadLog } from './log-cursor.ts';
 
-export const BUFFER_EVENTS_MAX = 2_048;
-export const BUFFER_CHARS_MAX = 262_144;
-/**
- * Pause before the log is read again when it did not hold what was heard live: it holds it by now,
- * unless the replica that answers is behind. Doubles each time.
- */
-const REREAD_MS = 2;
-const REREAD_MAX_MS = 1_000;
-/** After a reading that NATS did not answer. */
-const AWAY_MS = 500;
 /** How long a gap in the log may stay: its writer fills it within seconds, or never. */
 const HOLE_MS = 10_000;
-
-/**
- * Reads on from a sequence of the stream, or from a time (epoch milliseconds): a run that was
- * followed live needs only what is young, and the server finds that much faster.
- */
-export type ReadLog = (from: LogPosition) => Promise<readonly LoggedMessage[]>;
-
 /**
  * A live message after so long a silence is looked up: heartbeats come every 3 s, so the run may
  * have been taken over unheard, and these be the last words of a worker that was frozen.
  */
 const SILENCE_MS = 10_000;
-/** How long before the last live message a reading begins: clocks of two machines differ. */
-const LOOK_BACK_MS = 10_000;
-const WHOLE: LogPosition = { seq: 1 };
-
-interface Held {
-  readonly events: readonly RunEvent[];
-  readonly chars: number;
-}
 
 export interface FeedOptions {
   readonly readLog: ReadLog;
@@ -62,34 +39,22 @@ export interface FeedOptions {
 }
 
 export class RunFeed {
-  readonly #readLog: ReadLog;
   readonly #onEnd: (incomplete: boolean) => void;
-  readonly #budget: FeedBudget;
   readonly #sequence = new RunSequence();
-  readonly #aside = new Aside();
-  readonly #held: Held[] = [];
-  #heldEvents = 0;
-  #heldChars = 0;
+  readonly #buffer: FeedBuffer;
+  readonly #catchUp: CatchUp;
+  readonly #now: () => number;
   #ended = false;
   #closed = false;
-  #behind = false;
-  #refilling = false;
-  /** Whether something was asked for that a reading under way may not hold. */
-  #askedAgain = false;
-  /** When the last reading began: it holds all that was said before. */
-  #askedAtMs = 0;
-  #position: LogPosition | undefined;
-  readonly #now: () => number;
   #heardAtMs: number;
   #holeSinceMs: number | undefined;
-  #arrived = Promise.withResolvers<void>();
 
   constructor({ readLog, onEnd, budget = new FeedBudget(), now = Date.now }: FeedOptions) {
     this.#now = now;
     this.#heardAtMs = now();
-    this.#readLog = readLog;
     this.#onEnd = onEnd;
-    this.#budget = budget;
+    this.#buffer = new FeedBuffer(budget);
+    this.#catchUp = this.#makeCatchUp(readLog);
   }
 
   /** Whether any event has been taken in. */
@@ -101,26 +66,22 @@ export class RunFeed {
     return this.#ended;
   }
 
-  /** Events held for the reader now. */
+  /** Events held for the reader now, */
   get buffered(): number {
-    return this.#heldEvents;
+    return this.#buffer.events;
   }
-
-  /** Characters held for the reader now. */
+  /** and their characters. */
   get bufferedChars(): number {
-    return this.#heldChars;
+    return this.#buffer.chars;
   }
 
   /** Takes one live message. */
   push(heard: Heard): void {
-    if (this.#ended || this.#closed) return;
-    if (this.#behind) return this.#aside.keep(heard);
+    if (this.#isOver) return;
+    if (this.#catchUp.behind) return this.#catchUp.keep(heard);
     const trusted = !this.begun || this.#now() - this.#heardAtMs < SILENCE_MS;
-    if (trusted && this.#sequence.continues(heard.message) && this.#take(heard) === 'taken') {
-      this.#heardAtMs = this.#now();
-    } else {
-      this.#fallBehind(heard);
-    }
+    if (trusted && this.#follow(heard)) this.#heardAtMs = this.#now();
+    else this.#catchUp.begin(heard);
   }
 
   /**
@@ -128,10 +89,7 @@ export class RunFeed {
    * `whole`: from the very first message, whatever the clocks say.
    */
   catchUp(whole?: 'whole'): void {
-    if (this.#ended || this.#closed) return;
-    if (whole !== undefined) this.#position = WHOLE;
-    this.#askedAgain = true;
-    this.#fallBehind(undefined);
+    if (!this.#isOver) this.#catchUp.ask(whole);
   }
 
   /** Whether `message`, which is stored, holds nothing that this feed has not taken in. */
@@ -142,30 +100,30 @@ export class RunFeed {
 
   /** F4: the log does not hold the run any more. */
   gone(): void {
-    if (!this.#ended && !this.#closed) this.#endIncomplete();
+    if (!this.#isOver) this.#endIncomplete();
   }
 
   /** The events, in order. Finishes after the end, or when `signal` aborts. */
   async *events(signal?: AbortSignal): AsyncGenerator<RunEvent> {
-    const onAbort = (): void => this.#wake();
+    const onAbort = (): void => this.#buffer.wake();
     signal?.addEventListener('abort', onAbort);
     try {
       while (signal?.aborted !== true) {
-        const held = this.#held[0];
+        const held = this.#buffer.first;
         if (held === undefined) {
           if (this.#closed) return;
-          if (this.#behind) void this.#refill();
-          await this.#arrived.promise;
+          this.#catchUp.goOn();
+          await this.#buffer.changed;
           continue;
         }
         for (const event of held.events) {
           yield event;
           if (isEnd(event)) this.drop();
           // Dropped, perhaps meanwhile by somebody else.
-          if (this.#held[0] !== held || signal?.aborted) return;
+          if (this.#buffer.first !== held || signal?.aborted) return;
         }
-        this.#release();
-        if (this.#behind) void this.#refill();
+        this.#buffer.shift();
+        this.#catchUp.goOn();
       }
     } finally {
       signal?.removeEventListener('abort', onAbort);
@@ -175,161 +133,68 @@ export class RunFeed {
   /** No more events come; what is held can still be read. */
   close(): void {
     this.#closed = true;
-    this.#aside.clear();
-    this.#wake();
+    this.#catchUp.clear();
+    this.#buffer.wake();
   }
 
   /** Nobody reads it any more. */
   drop(): void {
     this.close();
-    while (this.#held.length > 0) this.#release();
+    this.#buffer.clear();
   }
 
-  #release(): void {
-    const held = this.#held.shift();
-    if (held === undefined) return;
-    this.#heldEvents -= held.events.length;
-    this.#heldChars -= held.chars;
-    this.#budget.give(held.chars);
+  get #isOver(): boolean {
+    return this.#ended || this.#closed;
+  }
+
+  #makeCatchUp(readLog: ReadLog): CatchUp {
+    const feed = {
+      isOver: () => this.#isOver,
+      hasPlenty: () => this.#buffer.hasPlenty,
+      heardAtMs: () => this.#heardAtMs,
+      overlaps: ({ message }: LoggedMessage) => this.#sequence.overlaps(message),
+      take: (heard: Heard) => this.#take(heard),
+      follow: (heard: Heard) => this.#follow(heard),
+      onGap: (beforeEnd: boolean) => this.#onGap(beforeEnd),
+      onRejoined: (atMs: number) => {
+        this.#heardAtMs = atMs;
+      },
+    };
+    return new CatchUp(feed, readLog, this.#now);
+  }
+
+  #follow(heard: Heard): boolean {
+    return this.#sequence.continues(heard.message) && this.#take(heard) === 'taken';
   }
 
   #take({ message, isEnd: end, chars }: Heard): 'taken' | 'gap' | 'full' {
     const added = this.#sequence.added(message, end);
     if (added === undefined) return 'gap';
-    if (!end && added.length > 0 && !this.#hasRoom(added.length, chars)) return 'full';
+    if (!end && added.length > 0 && !this.#buffer.fits(added.length, chars)) return 'full';
     this.#sequence.take(message, end);
     if (added.length === 0) return 'taken';
     this.#holeSinceMs = undefined;
-    this.#hold(added, chars);
+    this.#buffer.add(added, chars);
     if (end) this.#end(false);
     return 'taken';
   }
 
-  /** An empty buffer takes any message, or a large one would never get in. */
-  #hasRoom(events: number, chars: number): boolean {
-    if (this.#held.length === 0) return true;
-    return (
-      this.#heldEvents + events <= BUFFER_EVENTS_MAX &&
-      this.#heldChars + chars <= BUFFER_CHARS_MAX &&
-      this.#budget.fits(chars)
-    );
-  }
-
-  #hold(events: readonly RunEvent[], chars: number): void {
-    this.#held.push({ events, chars });
-    this.#heldEvents += events.length;
-    this.#heldChars += chars;
-    this.#budget.take(chars);
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#arrived.resolve();
-    this.#arrived = Promise.withResolvers();
-  }
-
   #end(incomplete: boolean): void {
     this.#ended = true;
-    this.#aside.clear();
+    this.#catchUp.clear();
     this.#onEnd(incomplete);
   }
 
   #endIncomplete(): void {
-    this.#hold([INCOMPLETE], 0);
+    this.#buffer.add([INCOMPLETE], 0);
     this.#end(true);
   }
 
-  #fallBehind(first: Heard | undefined): void {
-    if (!this.#behind) this.#aside.clear();
-    this.#behind = true;
-    if (first !== undefined) this.#aside.keep(first);
-    void this.#refill();
-  }
-
-  /** Reads on until nothing is missing, or the reader has enough to do. */
-  async #refill(): Promise<void> {
-    if (this.#refilling) return;
-    this.#refilling = true;
-    let pauseMs = REREAD_MS;
-    try {
-      while (this.#behind && !this.#ended && !this.#closed && !this.#hasPlenty()) {
-        const read = await this.#readSafely();
-        if (this.#ended || this.#closed || read === 'again') continue;
-        if (read === undefined) {
-          await pause(AWAY_MS);
-          continue;
-        }
-        if (!this.#takeAll(read)) return; // The reader calls again.
-        if (read.length > 0) {
-          pauseMs = REREAD_MS;
-        } else if (!this.#rejoin()) {
-          await pause(pauseMs);
-          pauseMs = Math.min(pauseMs * 2, REREAD_MAX_MS);
-        }
-      }
-    } finally {
-      this.#refilling = false;
-    }
-  }
-
-  #hasPlenty(): boolean {
-    return this.#heldEvents > BUFFER_EVENTS_MAX / 2 || this.#heldChars > BUFFER_CHARS_MAX / 2;
-  }
-
-  /** @returns whether there was room for all of it. */
-  #takeAll(read: readonly LoggedMessage[]): boolean {
-    for (const { message, isEnd: end, text, seq } of read) {
-      if (this.#ended) return true;
-      const outcome = this.#take({ message, isEnd: end, chars: text.length });
-      if (outcome === 'full') return false;
-      if (outcome === 'gap') this.#onHole(end);
-      this.#position = { seq: seq + 1 };
-    }
-    return true;
-  }
-
   /** A writer fills a gap before it writes the end; what was removed is the log's beginning. */
-  #onHole(beforeEnd: boolean): void {
+  #onGap(beforeEnd: boolean): void {
     const now = performance.now();
     this.#holeSinceMs ??= now;
     const forGood = beforeEnd || !this.begun || now - this.#holeSinceMs > HOLE_MS;
     if (forGood) this.#endIncomplete();
   }
-
-  /** The log holds no more: what came meanwhile follows. @returns false when it still has a gap. */
-  #rejoin(): boolean {
-    if (this.#askedAgain) return false;
-    const joined = this.#aside.drain(
-      (heard) => this.#sequence.continues(heard.message) && this.#take(heard) === 'taken',
-    );
-    if (!joined || this.#ended) return false;
-    this.#behind = false;
-    this.#position = undefined;
-    this.#heardAtMs = this.#askedAtMs;
-    return true;
-  }
-
-  /** @returns undefined when NATS did not answer; `again` to begin at the very first message. */
-  async #readSafely(): Promise<readonly LoggedMessage[] | 'again' | undefined> {
-    const position = this.#position ?? { fromMs: this.#heardAtMs - LOOK_BACK_MS };
-    let read: readonly LoggedMessage[];
-    this.#askedAgain = false;
-    this.#askedAtMs = this.#now();
-    try {
-      read = await this.#readLog(position);
-    } catch {
-      // NATS is away: the link's return calls catchUp, and this loop tries on as well.
-      return undefined;
-    }
-    const [first] = read;
-    // Nothing may be judged missing, or not missing, that was only not looked for.
-    if (first !== undefined && 'fromMs' in position && !this.#sequence.overlaps(first.message)) {
-      this.#position = WHOLE;
-      return 'again';
-    }
-    // Asked for meanwhile: what was read may begin too late.
-    return this.#position === WHOLE && position !== WHOLE ? 'again' : read;
-  }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

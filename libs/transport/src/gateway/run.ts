@@ -1,23 +1,33 @@
 /** One run as the gateway that made it sees it: from the publish to its end. */
 import {
-  requestsStream,
+  type EventMessage,
   type OnDisconnect,
   type RunEnd,
-  TAKEOVER_MS,
   toError,
+  type Usage,
 } from '@switchboard/contract';
-import type { Standing } from '../events/log-reader.ts';
+import type { Standing } from '../events/log-state.ts';
 import { INCOMPLETE } from '../events/run-sequence.ts';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
-import { api, StoreError } from '../link/store.ts';
-import type { Heard } from './aside.ts';
-import { type EndWhen, tryToEnd } from './end-writer.ts';
+import type { Heard } from './heard.ts';
+import { endPatiently, type EndWhen } from './end-writer.ts';
 import type { Limiter } from './limiter.ts';
+import { deadlineExceeded, NO_WORKER, queueTimeout, REQUEST_LOST } from './made-ends.ts';
+import { QueuedRequest } from './queued-request.ts';
 import type { Queued } from './request-publisher.ts';
+import type { Reader } from './reader.ts';
 import { Readers } from './readers.ts';
+import { RunWatch } from './run-watch.ts';
 
 export type CancelReason = Extract<RunEnd, { type: 'cancelled' }>['reason'];
+
+export interface RunOutcome {
+  /** Whether a worker ever took it. */
+  readonly started: boolean;
+  /** As the provider reported it; undefined: it did not, or it was not heard. */
+  readonly usage: Usage | undefined;
+}
 
 export interface RunOptions {
   readonly id: string;
@@ -25,6 +35,8 @@ export interface RunOptions {
   readonly requestId: string;
   readonly pool: string;
   readonly queueTimeoutMs: number;
+  /** Within which the run must have ended; undefined: whenever it does. */
+  readonly deadlineMs: number | undefined;
   readonly onDisconnect: OnDisconnect;
   readonly resumeWindowMs: number;
   /** How long a reader at another gateway is counted after its last word. */
@@ -39,20 +51,14 @@ export interface RunOptions {
   /** Lets its readers read on: something is in the log. */
   readonly catchUp: () => void;
   /** Called once, when the run has ended. */
-  readonly onEnd: () => void;
+  readonly onEnd: (outcome: RunOutcome) => void;
   /** Called when its cancel has been published: it must be said again after a reconnect. */
   readonly onCancelled: () => void;
 }
 
-/** A run that has been silent for this long is looked up: heartbeats come every 3 s. */
-const SILENT_MS = 10_000;
-/** A queued run says nothing, so its message is looked up this often. */
-const LOOKUP_EVERY_MS = 15_000;
-const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 2_000;
-
 export class Run {
   readonly run: string;
+  readonly pool: string;
   acceptedAtMs = Date.now();
   /** Decides when nobody reads it any more. */
   readonly readers: Readers;
@@ -60,23 +66,26 @@ export class Run {
   readonly names: { readonly run: string; readonly requestId: string };
   readonly #link: NatsLink;
   readonly #options: RunOptions;
-  #queued: Queued | undefined;
+  #queued: QueuedRequest | undefined;
+  readonly #watch: RunWatch;
+  /** Why it is cancelled when it is abandoned now. */
+  #leftFor: CancelReason = 'client_gone';
   #cancelling: Promise<void> | undefined;
   #timingOut = false;
   #ownEnds = 0;
-  #incarnation: string | undefined;
-  #started = false;
+  #usage: Usage | undefined;
+  #deadline: NodeJS.Timeout | undefined;
   #over = false;
-  #heardAtMs = Date.now();
-  #lookedUpAtMs = Date.now();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(link: NatsLink, options: RunOptions) {
     this.run = options.id;
+    this.pool = options.pool;
     this.#link = link;
     this.#options = options;
+    this.#watch = new RunWatch(options.queueTimeoutMs);
     this.names = { run: options.id, requestId: options.requestId };
-    this.readers = new Readers({ ...options, onAbandoned: () => void this.cancel('client_gone') });
+    this.readers = new Readers({ ...options, onAbandoned: () => void this.cancel(this.#leftFor) });
   }
 
   /** Whether it goes on without this gateway: somebody may come back to it, or nobody needs to. */
@@ -86,15 +95,20 @@ export class Run {
 
   accepted(queued: Queued): void {
     this.acceptedAtMs = Date.now();
-    this.#queued = queued;
-    this.#incarnation = this.#options.incarnation();
+    this.#watch.queued();
+    this.#queued = new QueuedRequest(this.#link, queued, {
+      ...this.#options,
+      closing: this.#closing.signal,
+      names: this.names,
+    });
     if (this.#over) queued.release();
+    else this.#startDeadline();
   }
 
   /** A live message: it is stored, so an end is the end. */
   hear({ message, isEnd }: Heard): void {
-    this.#heardAtMs = Date.now();
-    if (message.a > 0) this.#started = true;
+    this.#watch.heard(message.a);
+    this.#noteUsage(message);
     if (isEnd) this.#onStoredEnd(message.a === 0);
   }
 
@@ -103,9 +117,16 @@ export class Run {
     return this.#cancelling;
   }
 
+  /** One of its readers leaves: if it was the last, the run may end for this reason, at once. */
+  leave(reader: Reader, reason: CancelReason): void {
+    this.#leftFor = reason;
+    reader.close();
+    this.#leftFor = 'client_gone';
+  }
+
   /** A reader was told that part of the run is gone: what nobody else reads, nobody is to pay. */
   incomplete(): void {
-    if (this.#over || this.#options.onDisconnect !== 'cancel' || this.readers.here > 1) return;
+    if (this.#over || this.#options.onDisconnect !== 'cancel' || this.readers.shared) return;
     this.#cancelling ??= this.#cancelNow(INCOMPLETE);
   }
 
@@ -115,42 +136,25 @@ export class Run {
   }
 
   /** Called twice a second: queue time-out, and runs that nobody speaks of any more. */
-  sweep(nowMs: number): void {
+  sweep(): void {
     if (this.#queued === undefined || this.#over || this.#cancelling !== undefined) return;
-    const { queueTimeoutMs } = this.#options;
-    if (!this.#started && nowMs - this.acceptedAtMs > queueTimeoutMs) {
-      if (this.#timingOut) return;
-      this.#timingOut = true;
-      void this.#timeOut(queueTimeoutMs);
-      return;
-    }
-    const silentMs = nowMs - this.#heardAtMs;
-    if (this.#started && silentMs > queueTimeoutMs + TAKEOVER_MS && this.#link.connected) {
-      // Its worker is gone, and no other has come to take it over in all that time.
-      this.#cancelling = this.#cancelNow(NO_WORKER);
-      return;
-    }
-    if (silentMs > SILENT_MS && nowMs - this.#lookedUpAtMs > LOOKUP_EVERY_MS) {
-      this.#lookedUpAtMs = nowMs;
-      void this.#lookUp();
-    }
+    const due = this.#watch.due(this.#link.connected);
+    if (due === 'queue timeout') void this.#timeOut();
+    else if (due === 'lost') this.#cancelling = this.#cancelNow(NO_WORKER);
+    else if (due === 'look') void this.#lookUp();
   }
 
   close(): void {
-    this.#closed = true;
+    clearTimeout(this.#deadline);
+    this.#closing.abort();
     this.readers.over();
   }
 
   /** A run that begins in this very moment goes on: its `started` wins over this end. */
-  async #timeOut(queueTimeoutMs: number): Promise<void> {
-    const seconds = Math.round(queueTimeoutMs / 1_000);
-    const end: RunEnd = {
-      type: 'failed',
-      code: 'queue_timeout',
-      message: `No slot became free within ${seconds} s.`,
-      retryAfterMs: 5_000,
-    };
-    await this.#endHere(end, 'unless started');
+  async #timeOut(): Promise<void> {
+    if (this.#timingOut) return;
+    this.#timingOut = true;
+    await this.#endHere(queueTimeout(this.#options.queueTimeoutMs), 'unless started');
     this.#timingOut = false;
   }
 
@@ -168,7 +172,7 @@ export class Run {
     if (stored) {
       this.#options.catchUp();
       this.#onEnd();
-    } else if (!this.#closed) {
+    } else if (!this.#closing.signal.aborted) {
       await this.#lookUpLog();
     }
   }
@@ -178,66 +182,37 @@ export class Run {
    * away; never throws. @returns whether this end is the run's.
    */
   async #storeEnd(end: RunEnd, when: EndWhen): Promise<boolean> {
-    for (
-      let delayMs = RETRY_FIRST_MS;
-      !this.#closed;
-      delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
-    ) {
-      try {
-        const outcome = await tryToEnd(this.#link, this.run, end, when);
-        // Also when somebody else's end, or our own whose acknowledgement was lost, is there.
-        if (outcome === 'stored' || when === 'always') await this.#withdraw();
-        return outcome === 'stored';
-      } catch (error) {
-        const reason = toError(error).message;
-        this.#options.log.debug({ ...this.names, reason }, 'end not stored yet');
-      }
-      await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
-    }
-    return false;
+    const outcome = await endPatiently(
+      this.#link,
+      this.run,
+      { end, when },
+      {
+        signal: this.#closing.signal,
+        onFailure: (error) => {
+          const reason = toError(error).message;
+          this.#options.log.debug({ ...this.names, reason }, 'end not stored yet');
+        },
+      },
+    );
+    // Also when somebody else's end, or our own whose acknowledgement was lost, is there.
+    const isThere = outcome === 'stored' || (outcome === 'conflict' && when === 'always');
+    if (isThere) await this.#withdraw();
+    return outcome === 'stored';
   }
 
   /** The worker first: a delete may wait for its answer, and a worker that begins meets the end. */
   async #withdraw(): Promise<void> {
     this.#options.onCancelled();
-    await this.#unqueue();
-  }
-
-  async #unqueue(): Promise<void> {
-    if (this.#queued === undefined) return;
-    for (let tries = 0; this.#isSameStream() === undefined && tries < 20; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 250).unref());
-    }
-    if (this.#isSameStream() === true) await this.#deleteMessage(this.#queued.seq);
-  }
-
-  /**
-   * Whether the stream is the one that took the request: in another the sequence would name
-   * somebody else's. Undefined while the streams have not been looked at since a reconnect.
-   */
-  #isSameStream(): boolean | undefined {
-    const now = this.#options.incarnation();
-    if (now === undefined || this.#incarnation === undefined) return undefined;
-    return now === this.#incarnation;
-  }
-
-  async #deleteMessage(seq: number): Promise<void> {
-    try {
-      const stream = requestsStream(this.#options.pool);
-      await api(this.#link, `STREAM.MSG.DELETE.${stream}`, { seq, no_erase: true });
-    } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not_found') return;
-      // It stays on the queue until a worker takes it, meets the end, and drops it.
-      const reason = toError(error).message;
-      this.#options.log.debug({ ...this.names, reason }, 'not deleted');
-    }
+    await this.#queued?.withdraw();
   }
 
   /** Repairs what is only missing here, and ends a run that has neither message nor end. */
   async #lookUp(): Promise<void> {
     let queued: boolean;
     try {
-      queued = await this.#options.limiter.run(() => this.#isQueued());
+      queued = await this.#options.limiter.run(
+        () => this.#queued?.isThere() ?? Promise.resolve(true),
+      );
     } catch {
       // NATS is away: the next look comes in a while.
       return;
@@ -245,16 +220,18 @@ export class Run {
     // The end is stored before the message goes, so this order cannot be fooled.
     if (!(await this.#lookUpLog()) || queued || this.#over) return;
     this.#options.log.warn(this.names, 'run has neither a request nor an end; ending it');
-    const message = 'The request was removed from the queue before it could be answered.';
-    this.#cancelling ??= this.#cancelNow({ type: 'failed', code: 'request_lost', message });
+    this.#cancelling ??= this.#cancelNow(REQUEST_LOST);
   }
 
   /** @returns whether the log answered. Never throws. */
   async #lookUpLog(): Promise<boolean> {
     try {
       const { end, newest } = await this.#options.lookUp();
-      if (newest !== undefined && newest.message.a > 0) this.#started = true;
-      if (end !== undefined) this.#onStoredEnd(end.message.a === 0);
+      if (newest !== undefined) this.#watch.found(newest);
+      if (end !== undefined) {
+        this.#noteUsage(end.message);
+        this.#onStoredEnd(end.message.a === 0);
+      }
       return true;
     } catch {
       // NATS is away: the next look comes in a while, or with the connection.
@@ -262,37 +239,33 @@ export class Run {
     }
   }
 
-  /** Asks for the subject's count alone: the message itself may be large. @throws StoreError */
-  async #isQueued(): Promise<boolean> {
-    const queued = this.#queued;
-    if (queued === undefined) return true;
-    const same = this.#isSameStream();
-    if (same !== true) return same === undefined;
-    const call = `STREAM.INFO.${requestsStream(this.#options.pool)}`;
-    const info = (await api(this.#link, call, { subjects_filter: queued.subject })) as {
-      state?: { subjects?: Record<string, number> };
-    };
-    return info.state?.subjects?.[queued.subject] !== undefined;
-  }
-
   #onStoredEnd(withoutAttempt: boolean): void {
     if (this.#over) return;
     // Another gateway's cancel: it does not know where the request lies.
-    if (withoutAttempt && this.#ownEnds === 0) void this.#unqueue();
+    if (withoutAttempt && this.#ownEnds === 0) void this.#queued?.withdraw();
     this.#onEnd();
+  }
+
+  #startDeadline(): void {
+    const { deadlineMs } = this.#options;
+    if (deadlineMs === undefined) return;
+    this.#deadline = setTimeout(() => {
+      this.#cancelling ??= this.#cancelNow(deadlineExceeded(deadlineMs));
+    }, deadlineMs);
+  }
+
+  #noteUsage({ e }: EventMessage): void {
+    for (const event of e) {
+      if (event.type === 'usage') this.#usage = event.usage;
+    }
   }
 
   #onEnd(): void {
     if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#deadline);
     this.readers.over();
     this.#queued?.release();
-    this.#options.onEnd();
+    this.#options.onEnd({ started: this.#watch.begun, usage: this.#usage });
   }
 }
-
-const NO_WORKER: RunEnd = {
-  type: 'failed',
-  code: 'worker_lost',
-  message: 'The worker that ran this was lost, and no other took it over in time.',
-};

@@ -4,9 +4,11 @@ import {
   type ChatRequest,
   ENVELOPE_BYTES,
   type OnDisconnect,
+  type Priority,
   type RunRequest,
   SwitchboardError,
 } from '@switchboard/contract';
+import type { RunOutcome } from './run.ts';
 
 export interface Submission {
   /** From `RunClient.newRunId`; one is made when it is left out. */
@@ -14,6 +16,17 @@ export interface Submission {
   readonly requestId: string;
   /** Identity for fairness; hashed before it leaves the process. */
   readonly user: string;
+  /** Whose own bound is for all users that it acts for; default: the user itself. */
+  readonly account?: string | undefined;
+  /** Most requests of the account together; default: each user for itself. */
+  readonly accountMost?: number | undefined;
+  /** Its share of the slots. Default `normal`. */
+  readonly priority?: Priority | undefined;
+  /**
+   * Most requests of this identity in the pool, queued and running; default: what the client has
+   * for everybody.
+   */
+  readonly maxOutstanding?: number | undefined;
   readonly profile: AgentProfile;
   /** What followed the prefix of a wildcard profile. */
   readonly model?: string | undefined;
@@ -21,6 +34,10 @@ export interface Submission {
   readonly chat: ChatRequest;
   /** Key of the stored input, when `chat` is too large for a message and has no messages here. */
   readonly input?: string | undefined;
+  /** Within which the run must have ended, milliseconds. Default: whenever it does. */
+  readonly deadlineMs?: number | undefined;
+  /** Told once when the run has ended; never of one that was refused. */
+  readonly onEnd?: ((outcome: RunOutcome) => void) | undefined;
   /** What becomes of the run when nobody reads it any more. Default `cancel`. */
   readonly onDisconnect?: OnDisconnect | undefined;
   /** How long `resume` waits for a reader to come back, milliseconds. Default 0. */

@@ -11,10 +11,10 @@ export async function connectOnce(
 ): Promise<NatsLink> {
   const up = Promise.withResolvers<void>();
   const ignore = (): void => undefined;
-  const warn = (fields: object): void => {
+  const fail = (fields: object): void => {
     if ('reason' in fields) up.reject(new Error(String(fields.reason)));
   };
-  const log = { debug: ignore, info: ignore, warn, error: ignore };
+  const log = { debug: ignore, info: ignore, warn: fail, error: fail };
   const link = NatsLink.open({ ...options, log });
   const forget = link.listen({ up: () => up.resolve() });
   const late = setTimeout(() => up.reject(new Error('no answer')), timeoutMs);

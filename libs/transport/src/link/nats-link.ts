@@ -9,10 +9,12 @@
 import {
   connect,
   type ConnectionOptions,
+  createInbox,
   type NatsConnection,
   type Status,
 } from '@nats-io/transport-node';
 import { SwitchboardError, toError } from '@switchboard/contract';
+import { LinkFaults, REFUSED_CREDENTIALS } from './link-faults.ts';
 import type { TransportLog } from './log.ts';
 
 export interface LinkOptions {
@@ -23,6 +25,8 @@ export interface LinkOptions {
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
   readonly token?: string | undefined;
+  /** Where answers come back, if its user may hear only a part of all: see `inboxPrefix`. */
+  readonly inboxPrefix?: string | undefined;
   readonly log: TransportLog;
 }
 
@@ -36,11 +40,13 @@ export interface LinkListener {
 const CLOSE_STEP_MS = 2_000;
 /** A dead peer is noticed after two unanswered pings: 6 to 9 s. */
 const PING_INTERVAL_MS = 3_000;
+const RETRY_MS = 200;
 
 export class NatsLink {
   readonly #options: LinkOptions;
   readonly #listeners = new Set<LinkListener>();
   readonly #closing = new AbortController();
+  readonly #faults: LinkFaults;
   readonly #loop: Promise<void>;
   #connection: NatsConnection | undefined;
   #connected = false;
@@ -49,6 +55,7 @@ export class NatsLink {
 
   private constructor(options: LinkOptions) {
     this.#options = options;
+    this.#faults = new LinkFaults(options.log, RETRY_MS);
     this.#loop = this.#keep();
   }
 
@@ -61,6 +68,16 @@ export class NatsLink {
     return this.#connected;
   }
 
+  /** What a person must put right before it can connect; undefined: nothing that is known. */
+  get problem(): string | undefined {
+    return this.#faults.credentialsRefused ? REFUSED_CREDENTIALS : undefined;
+  }
+
+  /** A fresh subject for answers, which nobody else may hear. */
+  newInbox(): string {
+    return createInbox(this.#options.inboxPrefix);
+  }
+
   /** Counts the times the connection came up: what was sent in an earlier epoch may be lost. */
   get epoch(): number {
     return this.#epoch;
@@ -69,6 +86,11 @@ export class NatsLink {
   /** The server's `max_payload` in bytes; 0 while never connected. */
   get maxPayload(): number {
     return this.#maxPayload;
+  }
+
+  /** Whether the server is one of several: streams then have leaders, which change. */
+  get clustered(): boolean {
+    return this.#connection?.info?.cluster !== undefined;
   }
 
   /** The live connection. @throws SwitchboardError `queue_unavailable` while disconnected. */
@@ -95,7 +117,6 @@ export class NatsLink {
   }
 
   async #keep(): Promise<void> {
-    let reported = '';
     while (!this.#closing.signal.aborted) {
       try {
         const connection = await connect(this.#connectOptions());
@@ -103,33 +124,28 @@ export class NatsLink {
           await connection.close();
           return;
         }
-        reported = '';
         this.#up(connection);
         await this.#watch(connection);
       } catch (error) {
         // The first try: nats.js's own retry could not be aborted, and hides why it fails.
-        const { message } = toError(error);
-        if (message !== reported) {
-          reported = message;
-          this.#options.log.warn({ reason: message }, 'NATS cannot be reached; trying on');
-        }
-        await abortableSleep(500, this.#closing.signal);
+        this.#faults.connecting(toError(error));
+        await abortableSleep(this.#faults.delayMs, this.#closing.signal);
       }
       this.#down();
     }
   }
 
   #connectOptions(): ConnectionOptions {
-    const { servers, name, user, pass, token } = this.#options;
+    const { servers, name, user, pass, token, inboxPrefix } = this.#options;
     return {
       servers: servers.split(',').map((server) => server.trim()),
       name,
       ...(user === undefined ? {} : { user }),
       ...(pass === undefined ? {} : { pass }),
       ...(token === undefined ? {} : { token }),
+      ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
       maxReconnectAttempts: -1,
-      reconnectTimeWait: 200,
-      reconnectJitter: 100,
+      reconnectDelayHandler: () => this.#faults.delayMs,
       pingInterval: PING_INTERVAL_MS,
       maxPingOut: 2,
       timeout: 5_000,
@@ -151,13 +167,14 @@ export class NatsLink {
     } else if (status.type === 'reconnect') {
       this.#up(connection);
     } else if (status.type === 'error') {
-      log.error({ reason: status.error.message }, 'NATS error');
+      this.#faults.connected(status.error);
     }
   }
 
   #up(connection: NatsConnection): void {
     this.#connection = connection;
     this.#connected = true;
+    this.#faults.clear();
     this.#epoch += 1;
     this.#maxPayload = connection.info?.max_payload ?? 0;
     this.#options.log.info({ server: connection.getServer() }, 'NATS connected');

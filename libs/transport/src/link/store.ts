@@ -6,6 +6,7 @@
 import {
   headers,
   NoRespondersError,
+  PermissionViolationError,
   TimeoutError,
   type MsgHdrs,
   RequestError,
@@ -54,6 +55,8 @@ export interface StoreOptions {
 export interface Stored {
   readonly seq: number;
   readonly duplicate: boolean;
+  /** In a stream of counters: the subject's new total, in decimal digits. */
+  readonly total: string | undefined;
 }
 
 interface ApiError {
@@ -70,9 +73,9 @@ export async function store(
   options: StoreOptions = {},
 ): Promise<Stored> {
   const answer = await request(link, subject, data, options.timeoutMs ?? 5_000, toHeaders(options));
-  const ack = answer as { seq?: number; duplicate?: boolean };
+  const ack = answer as { seq?: number; duplicate?: boolean; val?: string };
   if (typeof ack.seq !== 'number') throw new StoreError('refused', 'not an acknowledgement');
-  return { seq: ack.seq, duplicate: ack.duplicate === true };
+  return { seq: ack.seq, duplicate: ack.duplicate === true, total: ack.val };
 }
 
 /** Calls the JetStream API: `call` is what stands after `$JS.API.`. @throws StoreError */
@@ -125,6 +128,10 @@ function fromRequestError(error: unknown): StoreError {
     error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
   if (noResponders) return new StoreError('away', 'nobody answers for the stream', error);
   if (error instanceof TimeoutError) return new StoreError('unknown', 'no answer in time', error);
+  const { cause } = toError(error);
+  if (cause instanceof PermissionViolationError) {
+    return new StoreError('refused', `NATS does not permit it: ${cause.message}`, error);
+  }
   // A connection that closed under the request: it may have been written before.
   return new StoreError('unknown', toError(error).message, error);
 }

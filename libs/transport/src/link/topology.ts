@@ -25,6 +25,7 @@ import {
   laneConsumer,
   laneFilter,
   LIVE_SUBJECTS,
+  PRIORITIES,
   requestsStream,
   requestSubjects,
   requestSubjectsExact,
@@ -71,10 +72,11 @@ export async function ensureStreams(
 /** Makes the lane consumers of a pool. @throws JetStreamApiError when its stream is missing. */
 export async function ensureConsumers(connection: NatsConnection, pool: string): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });
-  for (const lane of LANES) {
+  const lanes = PRIORITIES.flatMap((priority) => LANES.map((lane) => ({ priority, lane })));
+  for (const { priority, lane } of lanes) {
     await manager.consumers.add(requestsStream(pool), {
-      durable_name: laneConsumer(lane),
-      filter_subject: laneFilter(pool, lane),
+      durable_name: laneConsumer(priority, lane),
+      filter_subject: laneFilter(pool, priority, lane),
       ack_policy: AckPolicy.Explicit,
       ack_wait: ACK_WAIT_MS * NANOS,
       max_deliver: -1,

@@ -1,6 +1,7 @@
 /** The stream behind a bucket. Its layout is a NATS key-value bucket's: `nats kv` reads it. */
 import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { bucketStream, bucketSubject } from '@switchboard/contract';
 import { ensureStream } from '../link/topology.ts';
 
 export interface BucketBounds {
@@ -15,9 +16,6 @@ export interface BucketBounds {
 const NANOS = 1_000_000;
 /** Nothing here is told apart by message ids. */
 const DUPLICATE_WINDOW_MS = 100;
-
-export const bucketStream = (name: string): string => `KV_${name}`;
-export const bucketSubject = (name: string, key: string): string => `$KV.${name}.${key}`;
 
 /** Makes the buckets, or brings those there are to these bounds. @throws JetStreamApiError */
 export async function ensureBuckets(

@@ -16,10 +16,10 @@ import { randomBytes } from 'node:crypto';
 import { ENVELOPE_BYTES, isToken, SwitchboardError, toError } from '@switchboard/contract';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
-import { api, store, StoreError } from '../link/store.ts';
-import { bucketStream, bucketSubject } from './bucket-stream.ts';
-import { ANSWER_TIMEOUT_MS, patiently, stateUnavailable } from './patience.ts';
-import { parseStored, type StoredValue } from './stored-value.ts';
+import { StoreError } from '../link/store.ts';
+import { BucketMessages } from './bucket-messages.ts';
+import { stateUnavailable } from './patience.ts';
+import { cut, putParts, readParts } from './value-parts.ts';
 
 /** Larger messages hold up everything else on their connection. */
 const PART_BYTES_MAX = 1024 * 1024;
@@ -45,11 +45,13 @@ export class Bucket {
   readonly name: string;
   readonly #link: NatsLink;
   readonly #options: BucketOptions;
+  readonly #messages: BucketMessages;
 
   constructor(link: NatsLink, name: string, options: BucketOptions) {
     this.#link = link;
     this.name = name;
     this.#options = options;
+    this.#messages = new BucketMessages(link, name, options.onTrouble);
   }
 
   /** @throws SwitchboardError `queue_unavailable` */
@@ -57,11 +59,11 @@ export class Bucket {
     await this.#check(key);
     let incomplete = 0;
     for (let reads = 0; reads < READS_MAX; reads++) {
-      const stored = await this.#patiently(() => this.#read(key));
+      const stored = await this.#messages.read(key);
       if (stored === undefined || stored.deleted) return undefined;
       const { revision, parts } = stored;
       if (parts === undefined) return { data: stored.data, revision };
-      const data = await this.#readParts(key, parts);
+      const data = await readParts(this.#messages, key, parts);
       if (data !== undefined) return { data, revision };
       // Replaced or deleted in this moment; or its parts have expired, and it will in a moment.
       if (revision === incomplete) return undefined;
@@ -81,7 +83,7 @@ export class Bucket {
     const partBytes = this.#partBytes();
     const count = data.length <= partBytes ? 0 : Math.ceil(data.length / partBytes);
     if (count > PARTS_MAX) throw new SwitchboardError('body_too_large', 'Too large to be stored.');
-    if (count > 0) await this.#putParts(key, version, data, partBytes);
+    if (count > 0) await this.#putParts(key, version, cut(data, partBytes));
     const headers: Record<string, string> = { 'Switchboard-Write': version };
     if (count > 0) headers['Switchboard-Parts'] = `${count} ${data.length}`;
     const message = count > 0 ? '' : data;
@@ -99,16 +101,14 @@ export class Bucket {
   /** B3. Idempotent. @throws SwitchboardError `queue_unavailable`: then some may be left */
   async delete(key: string): Promise<void> {
     await this.#check(key);
-    await this.#patiently(() => this.#purge(key));
-    await this.#patiently(() => this.#purge(`${key}.>`));
+    await this.#messages.purge(key);
+    await this.#messages.purge(`${key}.>`);
   }
 
   /** Bytes the stream holds now. @throws SwitchboardError `queue_unavailable` */
   async usedBytes(): Promise<number> {
     await this.#prepare();
-    const info: { state?: { bytes?: number } } =
-      (await this.#patiently(() => this.#api('STREAM.INFO', {}))) ?? {};
-    return info.state?.bytes ?? 0;
+    return this.#messages.usedBytes();
   }
 
   #check(key: string): Promise<void> {
@@ -127,26 +127,25 @@ export class Bucket {
     version: string,
     write: { message: Uint8Array | string; headers: Record<string, string>; expected: number },
   ): Promise<number | undefined> {
-    const subject = bucketSubject(this.name, key);
+    const messages = this.#messages;
     let { expected } = write;
     let inDoubt = false;
-    return this.#patiently(async () => {
+    return messages.patiently(async () => {
       if (inDoubt) {
-        const stored = await this.#read(key);
+        const stored = await messages.readOnce(key);
         if (stored?.version === version) return stored.revision;
         if ((stored?.revision ?? 0) !== expected) return undefined;
       }
       try {
         const { headers, message } = write;
-        const options = { expectedLast: expected, headers, timeoutMs: ANSWER_TIMEOUT_MS };
-        return (await store(this.#link, subject, message, options)).seq;
+        return await messages.storeOnce(key, message, { expectedLast: expected, headers });
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         if (error.failure === 'unknown') inDoubt = true;
         if (error.failure !== 'conflict') throw error;
       }
       // Refused: somebody's, or the one in doubt which has come through after all.
-      const stored = await this.#read(key);
+      const stored = await messages.readOnce(key);
       if (stored?.version === version) return stored.revision;
       if (write.expected > 0 || stored?.deleted !== true) return undefined;
       expected = stored.revision; // A marker of the nats tool: there is no value.
@@ -154,75 +153,23 @@ export class Bucket {
     });
   }
 
-  async #putParts(key: string, version: string, data: Uint8Array, size: number): Promise<void> {
+  async #putParts(key: string, version: string, parts: Iterable<Uint8Array>): Promise<void> {
     try {
-      for (let from = 0; from < data.length; from += size) {
-        const subject = bucketSubject(this.name, `${key}.${version}.${from / size}`);
-        const part = data.subarray(from, from + size);
-        // Stored twice it is the same: a subject holds one message.
-        await this.#patiently(() =>
-          store(this.#link, subject, part, { timeoutMs: ANSWER_TIMEOUT_MS }),
-        );
-      }
+      await putParts(this.#messages, key, version, parts);
     } catch (error) {
       await this.#tidy(`${key}.${version}.*`);
       throw error;
     }
   }
 
-  async #readParts(
-    key: string,
-    parts: { version: string; count: number; bytes: number },
-  ): Promise<Uint8Array | undefined> {
-    const data = new Uint8Array(parts.bytes);
-    let at = 0;
-    for (let part = 0; part < parts.count; part++) {
-      const stored = await this.#patiently(() => this.#read(`${key}.${parts.version}.${part}`));
-      if (stored === undefined || at + stored.data.length > data.length) return undefined;
-      data.set(stored.data, at);
-      at += stored.data.length;
-    }
-    return at === data.length ? data : undefined;
-  }
-
-  /** From the stream's leader: a replica may be behind. @throws StoreError */
-  async #read(key: string): Promise<StoredValue | undefined> {
-    const body = { last_by_subj: bucketSubject(this.name, key) };
-    const answer = await this.#api('STREAM.MSG.GET', body);
-    return answer === undefined ? undefined : parseStored(answer);
-  }
-
-  /** Removes what lies under `filter`, only below the sequence `below` if given. */
-  async #purge(filter: string, below?: number): Promise<void> {
-    const body = { filter: bucketSubject(this.name, filter), ...(below && { seq: below }) };
-    await this.#api('STREAM.PURGE', body);
-  }
-
-  /** @returns undefined when there is no such message. @throws StoreError */
-  async #api(call: string, body: object): Promise<object | undefined> {
-    const whole = `${call}.${bucketStream(this.name)}`;
-    try {
-      return await api(this.#link, whole, body, ANSWER_TIMEOUT_MS);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.failure !== 'not_found') throw error;
-      // A stream that vanished is being made again.
-      if (error.message.includes('stream')) throw new StoreError('away', error.message, error);
-      return undefined;
-    }
-  }
-
   /** Removes what does not count any more. Never throws: the next write or deletion does it. */
   async #tidy(filter: string, below?: number): Promise<void> {
     try {
-      await this.#patiently(() => this.#purge(filter, below));
+      await this.#messages.purge(filter, below);
     } catch (error) {
       const fields = { bucket: this.name, reason: toError(error).message };
       this.#options.log.warn(fields, 'parts of a replaced value are left until later');
     }
-  }
-
-  #patiently<T>(attempt: () => Promise<T>): Promise<T> {
-    return patiently(attempt, this.#options.onTrouble);
   }
 
   #partBytes(): number {

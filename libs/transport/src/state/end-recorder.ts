@@ -19,7 +19,7 @@ import {
   inProgress,
   storedAtMs,
 } from '../worker/delivery.ts';
-import { ensureRecorder, RECORDER_ACK_WAIT_MS } from './recorder-consumer.ts';
+import { ensureRecorder, hasNoStream, RECORDER_ACK_WAIT_MS } from './recorder-consumer.ts';
 import { LaterReturns } from './later-returns.ts';
 import { isGravestone } from './purge-run.ts';
 import { RecorderPulls } from './recorder-pulls.ts';
@@ -162,7 +162,10 @@ export class EndRecorder {
         return;
       } catch (error) {
         const reason = toError(error).message;
-        if (reason !== reported) this.#options.log.warn({ reason }, 'recorder not made; trying on');
+        // Who makes the stream says it if that fails; at a start it comes in a moment.
+        const level = hasNoStream(error) ? 'debug' : 'warn';
+        if (reason !== reported)
+          this.#options.log[level]({ reason }, 'recorder not made; trying on');
         reported = reason;
         await abortableSleep(MAKE_RETRY_MS, signal);
       }

@@ -8,7 +8,7 @@
  *
  * Each subject is purged by its own name. One purge of `<run>.>` looks at every message anybody
  * stored between the run's first and its last, while nobody else can store: measured with runs of
- * 10 s at 500 a second, 3.5 ms of the server each instead of 0.5 ms for all that is done here.
+ * 10 s at 500 a second, 3.5 ms of the server each; by name it was 0.5 ms, and is less since.
  */
 import {
   decodeEvents,
@@ -40,8 +40,8 @@ export function isGravestone(message: EventMessage): message is Gravestone {
  * @throws SwitchboardError `queue_unavailable`: then some may be left
  */
 export async function purgeRun(link: NatsLink, run: string): Promise<void> {
-  const end = await patiently(() => bury(link, run));
-  if (end !== undefined) await sweep(link, run, end);
+  const buried = await patiently(() => bury(link, run));
+  if (buried !== undefined) await sweep(link, run, buried);
 }
 
 /**
@@ -50,16 +50,23 @@ export async function purgeRun(link: NatsLink, run: string): Promise<void> {
  */
 export async function purgeLate(link: NatsLink, run: string): Promise<void> {
   const end = await patiently(() => readLast(link, runEnd(run)));
-  if (end !== undefined && isGravestone(end.message)) await sweep(link, run, end.message);
+  if (end !== undefined && isGravestone(end.message)) await sweep(link, run, end);
+}
+
+/** An end, and what is known of the ends before its gravestone. */
+interface Buried {
+  readonly message: EventMessage;
+  /** The only one there is; undefined when it is not known which there are. */
+  readonly oldEnd?: number;
 }
 
 /**
  * Puts the gravestone after the end, and nothing else: what is removed later leaves no moment
- * without an end. @returns the end, undefined when there is none. @throws StoreError
+ * without an end. @returns undefined when there is no end. @throws StoreError
  */
-async function bury(link: NatsLink, run: string): Promise<EventMessage | undefined> {
+async function bury(link: NatsLink, run: string): Promise<Buried | undefined> {
   const end = await readLast(link, runEnd(run));
-  if (end === undefined || isGravestone(end.message)) return end?.message;
+  if (end === undefined || isGravestone(end.message)) return end;
   const data = JSON.stringify(gravestone(end.message));
   const options = { expectedLast: end.seq, timeoutMs: ANSWER_TIMEOUT_MS };
   try {
@@ -69,18 +76,20 @@ async function bury(link: NatsLink, run: string): Promise<EventMessage | undefin
     if (!(error instanceof StoreError) || error.failure !== 'conflict') throw error;
     throw new StoreError('unknown', error.message, error);
   }
-  return end.message;
+  return { message: end.message, oldEnd: end.seq };
 }
 
 /** Removes what the gravestone stands for. @throws SwitchboardError */
-async function sweep(link: NatsLink, run: string, end: EventMessage): Promise<void> {
-  const logs = await patiently(() => logSubjects(link, run, end));
+async function sweep(link: NatsLink, run: string, { message, oldEnd }: Buried): Promise<void> {
+  const logs = await patiently(() => logSubjects(link, run, message));
+  const purgeOne = (filter: string): Promise<void> => patiently(() => purge(link, { filter }));
+  const told = message.a > 0;
   await Promise.all([
-    patiently(() => deleteOldEnds(link, run)),
-    ...logs.map((filter) => patiently(() => purge(link, { filter }))),
+    patiently(() => deleteOldEnds(link, run, oldEnd)),
+    ...[...logs, ...(told ? [runClaim(run)] : [])].map(purgeOne),
   ]);
   // Last: it says how many attempts there were, to whoever has to do this once more.
-  await patiently(() => purge(link, { filter: runClaim(run) }));
+  if (!told) await purgeOne(runClaim(run));
 }
 
 /**
@@ -88,17 +97,22 @@ async function sweep(link: NatsLink, run: string, end: EventMessage): Promise<vo
  * consumer, and nats-server then forgets every redelivery that was due to it until its ack wait is
  * over (seen with 2.14.5).
  */
-async function deleteOldEnds(link: NatsLink, run: string): Promise<void> {
+async function deleteOldEnds(link: NatsLink, run: string, only?: number): Promise<void> {
+  if (only !== undefined) return deleteOne(link, only);
   for (let seq = 1; ;) {
     const old = await readOne(link, { next_by_subj: runEnd(run), seq });
     if (old === undefined || isGravestone(old.message)) return;
-    try {
-      const body = { seq: old.seq, no_erase: true };
-      await api(link, `STREAM.MSG.DELETE.${EVENTS_STREAM}`, body, ANSWER_TIMEOUT_MS);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.failure !== 'not_found') throw error;
-    }
+    await deleteOne(link, old.seq);
     seq = old.seq + 1;
+  }
+}
+
+async function deleteOne(link: NatsLink, seq: number): Promise<void> {
+  try {
+    const body = { seq, no_erase: true };
+    await api(link, `STREAM.MSG.DELETE.${EVENTS_STREAM}`, body, ANSWER_TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.failure !== 'not_found') throw error;
   }
 }
 

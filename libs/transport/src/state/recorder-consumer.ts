@@ -1,14 +1,12 @@
 /** The durable consumer behind the recorder. */
-import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { EVENTS_STREAM } from '@switchboard/contract';
+import { EVENTS_STREAM, RECORDER_CONSUMER, RECORDER_FILTER } from '@switchboard/contract';
 
-export const RECORDER = 'recorder';
+export const RECORDER = RECORDER_CONSUMER;
 /** An end whose gateway fell silent for this long goes to another. */
 export const RECORDER_ACK_WAIT_MS = 30_000;
 
-/** The ends of all runs of all gateways. */
-const ENDS = 'events.*.*.end';
 /**
  * Most ends handed out and not finished, over all gateways: those that wait for their resume window
  * count. 30 s at 500 ends a second are 15,000; the server looks through all of them about once a
@@ -25,7 +23,8 @@ export async function ensureRecorder(connection: NatsConnection): Promise<void> 
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });
   await manager.consumers.add(EVENTS_STREAM, {
     durable_name: RECORDER,
-    filter_subject: ENDS,
+    // The ends of all runs of all gateways.
+    filter_subject: RECORDER_FILTER,
     // Ends that were stored before there was a recorder are recorded too.
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.Explicit,
@@ -34,4 +33,11 @@ export async function ensureRecorder(connection: NatsConnection): Promise<void> 
     max_ack_pending: WAITING_MAX,
     max_waiting: PULLS_MAX,
   });
+}
+
+const STREAM_NOT_FOUND = 10_059;
+
+/** Whether the consumer cannot be made because nobody has made the stream yet. */
+export function hasNoStream(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
 }

@@ -3,7 +3,7 @@
  * would hang: what is delivered keeps its own subject). Which of the open pulls gets which answer
  * does not matter.
  */
-import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import { EVENTS_STREAM } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { type Delivery, giveBack } from '../worker/delivery.ts';
@@ -55,7 +55,7 @@ export class RecorderPulls {
   }
 
   #subscribe(): Subscription {
-    this.#inbox = createInbox();
+    this.#inbox = this.#link.newInbox();
     return this.#link.connection.subscribe(this.#inbox, {
       callback: (_error, message) => this.#onMessage(message),
     });
@@ -69,7 +69,7 @@ export class RecorderPulls {
       first?.(status === 404 || status === 408 ? 'none' : 'refused');
     } else if (reply !== undefined && reply !== '') {
       if (first === undefined) giveBack(this.#link, reply, 0);
-      else first({ data, headers, reply, subject });
+      else first({ data, headers, reply, subject, askedAtMs: performance.now() });
     }
   }
 }

@@ -1,5 +1,11 @@
 /** One message of a bucket as the stream's leader gives it. */
 
+export interface StoredParts {
+  readonly version: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
 export interface StoredValue {
   readonly data: Uint8Array;
   /** Sequence in the stream. */
@@ -7,8 +13,7 @@ export interface StoredValue {
   /** Which write stored it; undefined for what other tools wrote. */
   readonly version: string | undefined;
   /** Where the value lies when it is larger than a message may be. */
-  readonly parts:
-    { readonly version: string; readonly count: number; readonly bytes: number } | undefined;
+  readonly parts: StoredParts | undefined;
   /** A marker that other tools leave where a value was. */
   readonly deleted: boolean;
 }

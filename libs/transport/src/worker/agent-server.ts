@@ -6,19 +6,20 @@
  * one exists for those four.
  */
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
-import { type RunRequest, toError } from '@switchboard/contract';
+import { toError } from '@switchboard/contract';
 import { type PoolState, SlotPool } from '@switchboard/pool';
-import { hasEnd } from '../events/log-reader.ts';
-import type { TransportLog } from '../link/log.ts';
-import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
-import { ensureConsumers } from '../link/topology.ts';
-import { Cancellations, RunCancelled } from './cancellations.ts';
+import { FleetAnnouncer } from '../fleet/announcer.ts';
+import type { AgentServerOptions } from './agent-server-options.ts';
+import { Cancellations } from './cancellations.ts';
+import { ConsumerKeeper } from './consumer-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import { GatewayWatch } from './gateways.ts';
-import type { LoadInput } from './request-input.ts';
 import { RequestSource } from './request-source.ts';
-import { type AgentHandler, RunExecutor } from './run-executor.ts';
+import { RunExecutor } from './run-executor.ts';
+import type { AgentHandler } from './run-handler.ts';
 import { RunningRuns } from './running.ts';
+
+export type { AgentServerOptions } from './agent-server-options.ts';
 
 /** The pattern of the one handler. */
 export const AGENT_RUN = 'agent.run';
@@ -26,37 +27,16 @@ export const AGENT_RUN = 'agent.run';
 /** How long the ends of aborted runs may take to be stored. */
 const CLOSE_GRACE_MS = 5_000;
 
-export interface AgentServerOptions {
-  readonly link: NatsLink;
-  /** Worker class: which `REQUESTS_<pool>` this worker serves. */
-  readonly pool: string;
-  /** Slots, 1 to 10,000. */
-  readonly size: number;
-  /** Shown in run events and logs. */
-  readonly worker: string;
-  /**
-   * What becomes of a run whose worker was lost after it had shown output: its agent profile's
-   * `on_worker_lost`. Default: every such run fails.
-   */
-  readonly onWorkerLost?: ((request: RunRequest) => 'fail' | 'restart') | undefined;
-  /**
-   * Reads the input of a request that was too large for a message; undefined when it is not stored
-   * (any more). May throw while NATS is away. Without it such requests fail as `request_lost`.
-   */
-  readonly loadInput?: LoadInput | undefined;
-  /** A gateway that was not heard for so long is lost. Default 12,000 ms. */
-  readonly gatewayLostMs?: number | undefined;
-  readonly log: TransportLog;
-}
-
 export class AgentServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Symbol.for('switchboard.agent-server');
   readonly #options: AgentServerOptions;
   readonly #source: RequestSource;
+  readonly #consumers: ConsumerKeeper;
   readonly #cancellations: Cancellations;
   readonly #running: RunningRuns;
   readonly #gateways: GatewayWatch;
   readonly #slots: SlotPool<Delivery>;
+  readonly #announcer: FleetAnnouncer;
   readonly #closing = new AbortController();
   readonly #listening = Promise.withResolvers<void>();
   #executor: RunExecutor | undefined;
@@ -77,16 +57,26 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       link,
       pool,
       log,
-      onRefused: (reason) => {
-        log.warn({ reason }, 'the queue refused a pull; setting its consumers up again');
-        void this.#ensure(link.epoch);
-      },
+      onRefused: (reason) => this.#consumers.refused(reason),
+    });
+    this.#consumers = new ConsumerKeeper(link, {
+      pool,
+      log,
+      onMade: (made) => this.#onMade(made),
     });
     this.#slots = new SlotPool({
       size: options.size,
       source: this.#source,
       run: (delivery, signal) => this.#run(delivery, signal),
       onError: (error) => log.error({ err: toError(error) }, 'a slot caught an unforeseen error'),
+      onChange: () => this.#announcer.changed(),
+    });
+    this.#announcer = new FleetAnnouncer(link, {
+      pool,
+      worker: options.worker,
+      slots: options.size,
+      busy: () => this.#slots.busy,
+      draining: () => this.#slots.state !== 'running',
     });
   }
 
@@ -124,6 +114,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       handler: handler as unknown as AgentHandler,
       running: this.#running,
       cancellations: this.#cancellations,
+      onServed: (slotMs) => this.#announcer.served(slotMs),
       ring: () => this.#source.ring(),
       callerOf: (run) => this.#gateways.standing(run),
       restarts: (request) => this.#options.onWorkerLost?.(request) === 'restart',
@@ -132,11 +123,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log,
     });
     this.#slots.start();
+    this.#announcer.start();
     this.#removeListener = link.listen({
       up: () => {
         this.#running.renewAll();
-        void this.#ensure(link.epoch);
-        void this.#cancelEndedRuns(link.epoch);
+        void this.#consumers.make();
+        void this.#running.cancelEnded(this.#closing.signal);
       },
       down: () => {
         this.#source.ready = false;
@@ -166,10 +158,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#slots.abort();
     const timer = setTimeout(() => this.#closing.abort(), CLOSE_GRACE_MS);
     await this.#slots.drained;
+    this.#announcer.close();
     await this.#executor?.settled();
     clearTimeout(timer);
     this.#closing.abort();
     this.#removeListener?.();
+    this.#consumers.close();
     this.#source.close();
     this.#cancellations.close();
     this.#running.close();
@@ -190,41 +184,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     return this.#executor.execute(delivery, signal);
   }
 
-  /** Makes the consumers, for as long as it takes: the gateway makes the streams. */
-  async #ensure(epoch: number): Promise<void> {
-    this.#source.ready = false;
-    const { link, pool, log } = this.#options;
-    let reported = '';
-    while (!this.#closing.signal.aborted && link.connected && link.epoch === epoch) {
-      try {
-        await ensureConsumers(link.connection, pool);
-        if (link.epoch !== epoch) return;
-        this.#source.ready = true;
-        this.#ready = true;
-        this.#listening.resolve();
-        return;
-      } catch (error) {
-        const reason = toError(error).message;
-        if (reason !== reported) log.info({ reason, pool }, 'waiting for the request queue');
-        reported = reason;
-        await abortableSleep(250, this.#closing.signal);
-      }
-    }
-  }
-
-  /** A cancel that was sent while this worker was away was not heard: the log knows. */
-  async #cancelEndedRuns(epoch: number): Promise<void> {
-    const { link } = this.#options;
-    for (const [run, { controller, claimed }] of this.#running) {
-      for (let known = !claimed; !known && link.epoch === epoch && link.connected;) {
-        try {
-          if (await hasEnd(link, run)) controller.abort(new RunCancelled());
-          known = true;
-        } catch {
-          // During an election nobody answers for a while.
-          await abortableSleep(250, this.#closing.signal);
-        }
-      }
-    }
+  #onMade(made: boolean): void {
+    this.#source.ready = made;
+    if (!made) return;
+    this.#ready = true;
+    this.#listening.resolve();
   }
 }

@@ -3,7 +3,11 @@
  * acknowledgement protocol is plain text on the reply subject.
  */
 import type { Msg } from '@nats-io/transport-node';
+import { ACK_WAIT_MS } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
+
+/** What could not be done because NATS is away is tried again after this long. */
+export const AWAY_RETRY_MS = 1_000;
 
 export interface Delivery {
   readonly subject: string;
@@ -11,6 +15,16 @@ export interface Delivery {
   readonly data: Uint8Array;
   /** `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<stored at, ns>.<pending>` */
   readonly reply: string;
+  /** When it was asked for, which is before it was handed out (`performance.now()`). */
+  readonly askedAtMs: number;
+}
+
+/**
+ * Whether the request may have been handed out again since: a process that was stopped finds in its
+ * socket what came long ago, and perhaps has ended long ago.
+ */
+export function isStale({ askedAtMs }: Delivery): boolean {
+  return performance.now() - askedAtMs > ACK_WAIT_MS;
 }
 
 /** When the request was stored, epoch milliseconds by the server's clock. */

@@ -5,7 +5,6 @@
  * A pull in flight when the connection goes would hang too, so {@link LanePulls.abandon} ends all.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { createInbox } from '@nats-io/transport-node';
 import { type Lane, laneConsumer, laneOf, rankOf, requestsStream } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import type { Delivery } from './delivery.ts';
@@ -24,6 +23,7 @@ export interface LanePullsOptions {
 
 interface Pull {
   readonly batch: number;
+  readonly askedAtMs: number;
   readonly take: (delivery: Delivery) => void;
   received: number;
   finish(error?: Error): void;
@@ -57,6 +57,7 @@ export class LanePulls {
       }, PULL_TIMEOUT_MS);
       const pull: Pull = {
         batch,
+        askedAtMs: performance.now(),
         take,
         received: 0,
         finish: (error) => {
@@ -67,7 +68,7 @@ export class LanePulls {
         },
       };
       this.#open.set(lane, pull);
-      const next = `$JS.API.CONSUMER.MSG.NEXT.${requestsStream(pool)}.${laneConsumer(lane)}`;
+      const next = `$JS.API.CONSUMER.MSG.NEXT.${requestsStream(pool)}.${laneConsumer('normal', lane)}`;
       connection.publish(next, JSON.stringify({ batch, no_wait: true }), { reply });
     });
   }
@@ -81,7 +82,7 @@ export class LanePulls {
 
   #openInbox(connection: NatsConnection): string {
     if (this.#inbox === undefined) {
-      const prefix = createInbox();
+      const prefix = this.#options.link.newInbox();
       const subscription = connection.subscribe(`${prefix}.*`, {
         callback: (_error, message) => this.#onMessage(prefix, message),
       });
@@ -107,11 +108,13 @@ export class LanePulls {
     this.#open.get(lane)?.finish();
   }
 
-  #onRequest(delivery: Delivery): void {
-    const pull = this.#open.get(laneOf(rankOf(delivery.subject) ?? 1));
-    if (pull === undefined) return this.#options.onStray(delivery);
+  #onRequest(message: Omit<Delivery, 'askedAtMs'>): void {
+    const pull = this.#open.get(laneOf(rankOf(message.subject) ?? 1));
+    if (pull === undefined) {
+      return this.#options.onStray({ ...message, askedAtMs: performance.now() - PULL_TIMEOUT_MS });
+    }
     pull.received += 1;
     if (pull.received >= pull.batch) pull.finish();
-    pull.take(delivery);
+    pull.take({ ...message, askedAtMs: pull.askedAtMs });
   }
 }

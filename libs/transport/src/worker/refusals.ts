@@ -1,4 +1,4 @@
-/** Requests that end when they are taken, without running. */
+/** Requests that are not run when they are taken: what is unread, out of time, or given up. */
 import {
   encodeEvents,
   MAX_ATTEMPTS,
@@ -9,11 +9,14 @@ import {
 } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
-import { type Delivery, storedAtMs } from './delivery.ts';
+import { acknowledge, type Delivery, giveBack, storedAtMs } from './delivery.ts';
+import type { CallerStanding } from './gateways.ts';
 import { CALLER_GONE } from './run-ends.ts';
 
 /** Clocks of two machines may differ by this much before a queue timeout is doubted. */
 const CLOCK_SKEW_MS = 5_000;
+/** A queued request whose gateway is lost is looked at again after this long. */
+const LOST_RETRY_MS = 2_000;
 
 /** Why a run that was just claimed is not to be run. */
 export function refusalOf(
@@ -36,10 +39,27 @@ export function refusalOf(
 }
 
 /**
- * Ends a run that nobody waits for any more, if nobody has begun it.
- * @returns false when somebody has begun or ended it. @throws StoreError
+ * A request whose gateway is lost waits for somebody to come back to it, and ends unrun when nobody
+ * does. @returns what was done with it; undefined: nothing, it is to be claimed. @throws StoreError
  */
-export async function endUnbegun(link: NatsLink, run: string): Promise<boolean> {
+export async function leaveUnread(
+  link: NatsLink,
+  { run, reply }: { readonly run: string; readonly reply: string },
+  caller: CallerStanding,
+): Promise<'given back' | 'ended' | undefined> {
+  if (caller === 'present') return undefined;
+  if (caller === 'lost') {
+    giveBack(link, reply, LOST_RETRY_MS);
+    return 'given back';
+  }
+  // Somebody else's run or end is met by the claim.
+  if (!(await endUnbegun(link, run))) return undefined;
+  acknowledge(link, reply);
+  return 'ended';
+}
+
+/** @returns false when somebody has begun or ended it. @throws StoreError */
+async function endUnbegun(link: NatsLink, run: string): Promise<boolean> {
   try {
     await store(link, runEnd(run), encodeEvents({ a: 0, n: 1, e: [CALLER_GONE] }), {
       expectedLast: 0,

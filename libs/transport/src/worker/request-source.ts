@@ -8,14 +8,15 @@
  *   arming it found nothing.
  * - S3 a message that comes when no slot waits any more is given back, and somebody is woken.
  */
-import { type Lane, LANES, toError } from '@switchboard/contract';
+import { toError } from '@switchboard/contract';
 import type { TaskSource } from '@switchboard/pool';
-import { type NatsLink } from '../link/nats-link.ts';
+import type { NatsLink } from '../link/nats-link.ts';
 import type { TransportLog } from '../link/log.ts';
 import { type Delivery, giveBack } from './delivery.ts';
 import { Doorbell } from './doorbell.ts';
-import { LaneOrder } from './lane-order.ts';
+import { LaneLooks } from './lane-looks.ts';
 import { LanePulls } from './lane-pulls.ts';
+import { WaitingSlots } from './waiting-slots.ts';
 
 /**
  * Nobody rings when a dead worker's request comes back, so an idle worker looks again this often.
@@ -23,24 +24,13 @@ import { LanePulls } from './lane-pulls.ts';
 const SAFETY_LOOK_MS = 1_000;
 /** When to look again after a ring that led to nothing. */
 const AFTER_RING_MS = [1, 10, 50] as const;
-/**
- * Up to so many idle slots, lanes that were empty the last time are asked together with the next
- * one: most often they still are, and one round trip does for four. With more slots than that too
- * much would have to go back when they are not.
- */
-const TOGETHER_MAX = 2;
 /** After a pull that failed, or while disconnected. */
 const RETRY_MS = 200;
-
-interface Waiter {
-  resolve(delivery: Delivery | undefined): void;
-  leaving: boolean;
-}
 
 export interface RequestSourceOptions {
   readonly link: NatsLink;
   readonly pool: string;
-  /** Called when a pull is refused: the consumers may be gone. `ready` is false from then on. */
+  /** Called when a pull is refused: the consumers may be gone. */
   readonly onRefused: (reason: string) => void;
   readonly log: TransportLog;
 }
@@ -48,13 +38,11 @@ export interface RequestSourceOptions {
 export class RequestSource implements TaskSource<Delivery> {
   readonly #options: RequestSourceOptions;
   readonly #bell: Doorbell;
-  readonly #lanes = new LaneOrder();
-  readonly #waiters: Waiter[] = [];
+  readonly #slots = new WaitingSlots();
   readonly #removeListener: () => void;
   readonly #pulls: LanePulls;
+  readonly #looks: LaneLooks;
   #looping = false;
-  /** Lanes that were found empty the last time they were asked. */
-  readonly #empty = new Set<Lane>();
   /** Whether the bell has rung since the last look began. */
   #rung = false;
   /** Whether the last look left a slot waiting. */
@@ -70,11 +58,12 @@ export class RequestSource implements TaskSource<Delivery> {
     });
     this.#pulls = new LanePulls({
       ...options,
-      onRefused: (reason) => {
-        this.#ready = false;
-        options.onRefused(reason);
-      },
       onStray: (delivery) => this.#hand(delivery),
+    });
+    this.#looks = new LaneLooks({
+      pulls: this.#pulls,
+      slots: this.#slots,
+      hand: (delivery) => this.#hand(delivery),
     });
     this.#removeListener = options.link.listen({
       up: () => this.#wake(),
@@ -90,24 +79,13 @@ export class RequestSource implements TaskSource<Delivery> {
 
   take(stop: AbortSignal): Promise<Delivery | undefined> {
     if (stop.aborted) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        leaving: false,
-        resolve: (delivery) => {
-          stop.removeEventListener('abort', leave);
-          resolve(delivery);
-        },
-      };
-      const leave = (): void => {
-        waiter.leaving = true;
-        // A pull that is under way may still bring something for this slot.
-        if (this.#pulls.quiet) this.#dismissLeaving();
-        this.#wake();
-      };
-      stop.addEventListener('abort', leave);
-      this.#waiters.push(waiter);
-      if (!this.#looping) void this.#loop();
+    const taken = this.#slots.wait(stop, () => {
+      // A pull that is under way may still bring something for this slot.
+      if (this.#pulls.quiet) this.#slots.dismissLeaving();
+      this.#wake();
     });
+    if (!this.#looping) void this.#loop();
+    return taken;
   }
 
   /** Wakes one idle worker, this one or another: a request was given back. */
@@ -124,14 +102,14 @@ export class RequestSource implements TaskSource<Delivery> {
   /** Runs while slots wait. */
   async #loop(): Promise<void> {
     this.#looping = true;
-    while (this.#waiters.length > 0) {
+    while (this.#slots.size > 0) {
       try {
         await this.#step();
       } catch (error) {
         this.#options.log.warn({ reason: toError(error).message }, 'pull failed; trying again');
         await this.#sleep(RETRY_MS);
       }
-      this.#dismissLeaving();
+      this.#slots.dismissLeaving();
     }
     this.#bell.leave();
     // It rang during the look that filled the last slot: what it rang for may still wait.
@@ -144,19 +122,19 @@ export class RequestSource implements TaskSource<Delivery> {
     const { link } = this.#options;
     if (!link.connected || !this.#ready) return this.#sleep(RETRY_MS);
     const answering = this.#rung;
-    const waiting = this.#waiters.length;
+    const waiting = this.#slots.size;
     // A worker that was idle will most likely be idle again after this look: armed before it, one
     // look is enough. A busy one does not arm for a slot that is taken again at once.
     const armed = this.#idle;
     if (armed) this.#bell.arm();
     let exhausted = await this.#look();
-    if (this.#waiters.length > 0 && exhausted && !armed) {
+    if (this.#slots.size > 0 && exhausted && !armed) {
       this.#bell.arm();
       exhausted = await this.#look();
     }
-    this.#idle = exhausted && this.#waiters.length > 0;
+    this.#idle = exhausted && this.#slots.size > 0;
     if (!this.#idle) return;
-    if (answering && this.#waiters.length >= waiting) await this.#lookAgain();
+    if (answering && this.#slots.size >= waiting) await this.#lookAgain();
     // Not armed here: it rang while the look was under way.
     else if (this.#bell.armed) await this.#sleep(SAFETY_LOOK_MS);
   }
@@ -172,95 +150,24 @@ export class RequestSource implements TaskSource<Delivery> {
       await this.#sleep(delayMs);
       // The bell is armed for one ring: the next step arms it again.
       if (this.#rung) return;
-      const waiting = this.#waiters.length;
+      const waiting = this.#slots.size;
       if (waiting === 0) return;
       await this.#look();
-      if (this.#waiters.length < waiting) return;
+      if (this.#slots.size < waiting) return;
     }
   }
 
-  /**
-   * Asks the lanes for as many requests as slots wait, in order; slots that come free meanwhile are
-   * served in the same look. @returns whether every lane was found empty at its turn.
-   */
-  async #look(): Promise<boolean> {
+  /** @returns whether every lane was found empty at its turn. */
+  #look(): Promise<boolean> {
     this.#rung = false;
-    const starved = this.#lanes.relief();
-    if (starved !== undefined && this.#waiting() > 0) {
-      await this.#pulls.pull(starved, 1, (delivery) => this.#hand(delivery));
-    }
-    for (let next = 0; next < LANES.length;) {
-      const wanted = this.#waiting();
-      if (wanted === 0) return false;
-      const lanes = this.#together(next, wanted);
-      const last = lanes.at(-1);
-      await this.#ask(lanes, wanted);
-      this.#dismissLeaving();
-      next += lanes.length;
-      // A lane is left for the next one only when it had fewer than were asked for.
-      if (last !== undefined && !this.#empty.has(last)) next -= 1;
-    }
-    return true;
-  }
-
-  /** The lanes from index `next` on that are asked at once: those thought empty, and one more. */
-  #together(next: number, wanted: number): readonly Lane[] {
-    if (wanted > TOGETHER_MAX) return LANES.slice(next, next + 1);
-    const full = LANES.findIndex((lane, index) => index >= next && !this.#empty.has(lane));
-    return LANES.slice(next, full < 0 ? LANES.length : full + 1);
-  }
-
-  /**
-   * Asks several lanes for `wanted` requests each, and hands out what comes in the order of the
-   * lanes: what a lane gives is held until the lanes before it have answered.
-   */
-  async #ask(lanes: readonly Lane[], wanted: number): Promise<void> {
-    const held = lanes.map((): Delivery[] => []);
-    let turn = 0;
-    const answers = lanes.map(async (lane, index) => {
-      const found = await this.#pulls.pull(lane, wanted, (delivery) => {
-        if (index <= turn) this.#hand(delivery);
-        else held[index]?.push(delivery);
-      });
-      if (found < wanted) this.#empty.add(lane);
-      else this.#empty.delete(lane);
-    });
-    // Listened to from the start: a lane may fail while another one is waited for.
-    const settled = Promise.allSettled(answers);
-    try {
-      for (const [index, lane] of lanes.entries()) {
-        turn = index;
-        if (this.#waiting() > 0) this.#lanes.reached(lane);
-        for (const delivery of held[index]?.splice(0) ?? []) this.#hand(delivery);
-        await answers[index];
-      }
-    } finally {
-      // One that failed leaves the others to end by themselves; what they brought is not lost.
-      await settled;
-      for (const delivery of held.flat()) this.#hand(delivery);
-    }
-  }
-
-  #waiting(): number {
-    return this.#waiters.filter((waiter) => !waiter.leaving).length;
+    return this.#looks.look();
   }
 
   /** Gives it to a slot that waits (S3). */
   #hand(delivery: Delivery): void {
-    const index = this.#waiters.findIndex((waiter) => !waiter.leaving);
-    const waiter = this.#waiters.splice(Math.max(index, 0), 1)[0];
-    if (waiter !== undefined) return waiter.resolve(delivery);
+    if (this.#slots.hand(delivery)) return;
     giveBack(this.#options.link, delivery.reply, 0);
     this.#bell.ring();
-  }
-
-  #dismissLeaving(): void {
-    for (let index = this.#waiters.length - 1; index >= 0; index--) {
-      const waiter = this.#waiters[index];
-      if (waiter?.leaving !== true) continue;
-      this.#waiters.splice(index, 1);
-      waiter.resolve(undefined);
-    }
   }
 
   /** The connection went: pulls in flight would hang, and late replies are not to be rescued. */

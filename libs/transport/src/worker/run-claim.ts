@@ -3,7 +3,7 @@
  * at a time runs it, however often the queue hands it out.
  */
 import { encodeEvents, runClaim, runEvents, TAKEOVER_MS } from '@switchboard/contract';
-import { hasEvents, readState } from '../events/log-reader.ts';
+import { hasEvents, readState } from '../events/log-state.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
 
@@ -12,13 +12,13 @@ import { store, StoreError } from '../link/store.ts';
  * - `started`: the run is ours; `attempt` says which try this is, `lostBefore` how many of the
  *   earlier ones were lost with their workers.
  * - `ended`: it has its end; nothing is left to do but to acknowledge the request.
- * - `busy`: somebody runs it, or did until a moment ago: ask again later.
+ * - `busy`: somebody runs it, or did until a moment ago: ask again after `againMs`.
  * - `lost`: an earlier attempt had already shown output and is gone: it must not be run again.
  */
 export type Opened =
   | { readonly kind: 'started'; readonly attempt: number; readonly lostBefore: number }
   | { readonly kind: 'ended' }
-  | { readonly kind: 'busy' }
+  | { readonly kind: 'busy'; readonly againMs: number }
   | { readonly kind: 'lost'; readonly attempt: number };
 
 export interface ClaimOptions {
@@ -26,6 +26,8 @@ export interface ClaimOptions {
   readonly claimant: string;
   /** Whether a run whose lost attempt had shown output is run again. */
   readonly restart: boolean;
+  /** The clock of `sentAtMs`. */
+  readonly now: () => number;
 }
 
 export interface Claim {
@@ -42,14 +44,14 @@ export interface Claim {
 export async function claimRun(
   link: NatsLink,
   run: string,
-  { claimant, restart }: ClaimOptions,
+  { claimant, restart, now }: ClaimOptions,
   signal: AbortSignal,
 ): Promise<Claim> {
   let attempt = 1;
   let lostBefore = 0;
   for (let expectedLast = 0; ;) {
     signal.throwIfAborted();
-    const sentAtMs = performance.now();
+    const sentAtMs = now();
     const found = (opened: Opened, seq: number): Claim => ({
       opened,
       attempt,
@@ -75,7 +77,8 @@ export async function claimRun(
     if (state.isEnd) return found({ kind: 'ended' }, state.seq);
     if (state.text === data) return found({ kind: 'started', attempt, lostBefore }, state.seq);
     const { message, back } = state;
-    if (!back && state.silentMs < TAKEOVER_MS) return found({ kind: 'busy' }, state.seq);
+    const againMs = TAKEOVER_MS - state.silentMs;
+    if (!back && againMs > 0) return found({ kind: 'busy', againMs }, state.seq);
     expectedLast = state.lastSeq;
     attempt = message.a + 1;
     lostBefore = (message.l ?? 0) + (back ? 0 : 1);

@@ -23,6 +23,12 @@ export const WORKER_LOST: RunEnd = {
   message: 'The worker that ran this was lost after it had begun to answer.',
 };
 
+export const INPUT_LOST: RunEnd = {
+  type: 'failed',
+  code: 'request_lost',
+  message: 'The input of the request is no longer stored.',
+};
+
 export const CALLER_GONE: RunEnd = { type: 'cancelled', reason: 'client_gone' };
 
 export function failed(error: SwitchboardError): RunEnd & { type: 'failed' } {
@@ -34,4 +40,9 @@ export function failed(error: SwitchboardError): RunEnd & { type: 'failed' } {
     ...(param === undefined ? {} : { param }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+/** With its time, the same for every reader. Done once: a repeated end is the same message. */
+export function stamped(end: RunEnd): RunEnd {
+  return end.type === 'completed' ? { ...end, atMs: Date.now() } : end;
 }

@@ -1,6 +1,8 @@
 /** The runs of this worker now, and the clockwork that keeps their claims alive. */
-import { HEARTBEAT_MS, LEASE_MS } from '@switchboard/contract';
-import type { NatsLink } from '../link/nats-link.ts';
+import { HEARTBEAT_MS } from '@switchboard/contract';
+import { hasEnd } from '../events/log-state.ts';
+import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
+import { RunCancelled } from './cancellations.ts';
 import { inProgress } from './delivery.ts';
 import type { WatchedRun } from './gateways.ts';
 import type { RunLog } from './run-log.ts';
@@ -27,6 +29,7 @@ export class LeaseLost extends Error {
 }
 
 const TICK_MS = 1_000;
+const LOOK_RETRY_MS = 250;
 
 export class RunningRuns {
   readonly #link: NatsLink;
@@ -67,6 +70,27 @@ export class RunningRuns {
     }
   }
 
+  /**
+   * After a reconnect: a cancel that was sent while this worker was away was not heard, but the log
+   * knows. Never rejects.
+   */
+  async cancelEnded(stop: AbortSignal): Promise<void> {
+    const { epoch } = this.#link;
+    const isDone = (): boolean =>
+      stop.aborted || !this.#link.connected || this.#link.epoch !== epoch;
+    for (const [run, { controller, claimed }] of this.#runs) {
+      for (let known = !claimed; !known && !isDone();) {
+        try {
+          if (await hasEnd(this.#link, run)) controller.abort(new RunCancelled());
+          known = true;
+        } catch {
+          // During an election nobody answers for a while.
+          await abortableSleep(LOOK_RETRY_MS, stop);
+        }
+      }
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -74,12 +98,11 @@ export class RunningRuns {
   #tick(): void {
     this.#ticks += 1;
     const renew = this.#ticks % (HEARTBEAT_MS / TICK_MS) === 0;
-    const now = performance.now();
     for (const { log, reply, controller, claimed } of this.#runs.values()) {
       if (renew) inProgress(this.#link, reply);
       if (!claimed) continue;
-      if (log.leaseAgeMs(now) > LEASE_MS) controller.abort(new LeaseLost());
-      else if (log.leaseAgeMs(now) >= HEARTBEAT_MS) void log.heartbeat();
+      if (log.isLost) controller.abort(new LeaseLost());
+      else if (log.leaseAgeMs >= HEARTBEAT_MS) void log.heartbeat();
     }
   }
 }

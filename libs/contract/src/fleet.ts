@@ -1,0 +1,34 @@
+/** What workers say of themselves while they live. Core NATS, never stored. */
+import { z } from 'zod';
+import { isToken } from './subjects.ts';
+
+/** A worker that has nothing new to say says so this often. */
+export const FLEET_BEAT_MS = 2_000;
+/** Without a word for three beats a worker is gone; the rest is for the way of the third. */
+export const FLEET_LOST_MS = 3 * FLEET_BEAT_MS + 200;
+/** Most characters of a worker's name in a {@link WorkerWord}. */
+export const WORKER_NAME_MAX = 256;
+
+/** On `fleet.<pool>.<worker token>`: at the start, on change, every two seconds, at the end. */
+export const WorkerWord = z
+  .object({
+    v: z.literal(1),
+    /** The worker's name, as in run events and logs; several may have one name. */
+    worker: z.string().min(1).max(WORKER_NAME_MAX),
+    pool: z.string().refine(isToken),
+    slots: z.int().min(1).max(10_000),
+    /** Slots that hold a run. */
+    busy: z.int().min(0).max(10_000),
+    /** It takes no more runs. */
+    draining: z.boolean(),
+    /** How long a run holds its slot, a mean of the latest ones; left out before the first. */
+    serviceMs: z.number().min(0).max(1e9).optional(),
+    /** Runs that this mean has seen. */
+    served: z.int().min(0),
+    /** Epoch milliseconds. */
+    startedAtMs: z.int().min(0),
+    /** Its last word. */
+    gone: z.literal(true).optional(),
+  })
+  .refine(({ busy, slots }) => busy <= slots);
+export type WorkerWord = z.infer<typeof WorkerWord>;

@@ -1,0 +1,131 @@
+/**
+ * What a worker says of itself, so that every gateway knows the fleet.
+ *
+ * - N1 every change is said, at the latest {@link PAUSE_MS} after it, and never more often.
+ * - N2 a worker that lives says so every two seconds, and at once after a reconnect.
+ * - N3 whoever asks is answered within {@link ANSWER_SPREAD_MS}, and all who ask meanwhile with
+ *   him; spread, so that a large fleet does not answer in one instant.
+ * - N4 the last word of a clean stop says that it is one.
+ */
+import type { Subscription } from '@nats-io/transport-node';
+import {
+  FLEET_ASK,
+  FLEET_BEAT_MS,
+  fleetSubject,
+  newGatewayToken,
+  WORKER_NAME_MAX,
+  type WorkerWord,
+} from '@switchboard/contract';
+import type { NatsLink } from '../link/nats-link.ts';
+import { ServiceTime } from './service-time.ts';
+
+const PAUSE_MS = 100;
+const ANSWER_SPREAD_MS = 20;
+
+export interface AnnouncerOptions {
+  readonly pool: string;
+  /** The worker's name. */
+  readonly worker: string;
+  readonly slots: number;
+  /** Slots that hold a run now. */
+  readonly busy: () => number;
+  /** Whether it takes no more runs. */
+  readonly draining: () => boolean;
+  /** A monotonic clock, milliseconds. */
+  readonly now?: (() => number) | undefined;
+}
+
+export class FleetAnnouncer {
+  readonly #link: NatsLink;
+  readonly #options: AnnouncerOptions;
+  readonly #now: () => number;
+  readonly #subject: string;
+  readonly #service = new ServiceTime();
+  readonly #startedAtMs = Date.now();
+  #subscription: Subscription | undefined;
+  #removeListener: (() => void) | undefined;
+  #beat: NodeJS.Timeout | undefined;
+  #change: NodeJS.Timeout | undefined;
+  #answer: NodeJS.Timeout | undefined;
+  #saidAtMs = -Infinity;
+  #live = false;
+
+  constructor(link: NatsLink, options: AnnouncerOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#subject = fleetSubject(options.pool, newGatewayToken());
+  }
+
+  start(): void {
+    this.#live = true;
+    this.#beat = setInterval(() => this.#say(), FLEET_BEAT_MS);
+    this.#removeListener = this.#link.listen({
+      up: (connection) => {
+        if (this.#subscription === undefined || this.#subscription.isClosed()) {
+          this.#subscription = connection.subscribe(FLEET_ASK, {
+            callback: () => this.#answerSoon(),
+          });
+        }
+        this.#say();
+      },
+    });
+  }
+
+  /** Something of what it says is another now. */
+  changed(): void {
+    if (!this.#live || this.#change !== undefined) return;
+    // Never in the same turn: what changes together is said together.
+    const delayMs = Math.max(0, this.#saidAtMs + PAUSE_MS - this.#now());
+    this.#change = setTimeout(() => this.#say(), delayMs);
+  }
+
+  /** A run has held its slot for so long. */
+  served(ms: number): void {
+    this.#service.add(ms);
+    this.changed();
+  }
+
+  /** Says that it is gone, and is silent from then on. Idempotent. */
+  close(): void {
+    if (!this.#live) return;
+    this.#say(true);
+    this.#live = false;
+    clearInterval(this.#beat);
+    clearTimeout(this.#change);
+    clearTimeout(this.#answer);
+    this.#removeListener?.();
+    this.#subscription?.unsubscribe();
+  }
+
+  #answerSoon(): void {
+    this.#answer ??= setTimeout(() => this.#say(), Math.random() * ANSWER_SPREAD_MS);
+  }
+
+  #say(gone = false): void {
+    clearTimeout(this.#change);
+    clearTimeout(this.#answer);
+    this.#change = undefined;
+    this.#answer = undefined;
+    this.#saidAtMs = this.#now();
+    if (!this.#link.connected) return;
+    this.#link.connection.publish(this.#subject, JSON.stringify(this.#word(gone)));
+  }
+
+  #word(gone: boolean): WorkerWord {
+    const { pool, worker, slots, busy, draining } = this.#options;
+    const { meanMs, count } = this.#service;
+    return {
+      v: 1,
+      worker: worker.slice(0, WORKER_NAME_MAX),
+      pool,
+      slots,
+      busy: busy(),
+      draining: gone || draining(),
+      ...(meanMs === undefined ? {} : { serviceMs: Math.round(meanMs * 10) / 10 }),
+      served: count,
+      startedAtMs: this.#startedAtMs,
+      ...(gone ? { gone: true } : {}),
+    };
+  }
+}

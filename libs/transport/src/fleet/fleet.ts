@@ -1,0 +1,224 @@
+/**
+ * What one gateway knows of the fleet: the workers as they say, the queues as the server says, and
+ * what follows from both for a request that waits or would have to.
+ *
+ * - F1 a queue is asked about at most once in {@link ASK_PAUSE_MS}, however many requests wait, and
+ *   only while somebody watches or asks; beside that once in {@link SLOW_MS}.
+ * - F2 what is predicted is therefore {@link ASK_PAUSE_MS} old at most while requests come, and
+ *   {@link SLOW_MS} for the first one after a pause; what this gateway did since is counted in.
+ * - F3 listeners are told four times a second at most.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { FLEET_ASK, fleetSubjects, type Lane } from '@switchboard/contract';
+import type { TransportLog } from '../link/log.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import {
+  type Capacity,
+  capacityOf,
+  type Position,
+  type Prediction,
+  ratePerSecond,
+  waitMs,
+} from './forecast.ts';
+import { Listeners } from './listeners.ts';
+import { PoolQueue } from './pool-queue.ts';
+import type { Place, QueueState } from './queue-view.ts';
+import { readWord } from './read-word.ts';
+import { type WorkerState, WorkerTable } from './worker-table.ts';
+
+export interface PoolState extends Capacity {
+  readonly pool: string;
+  /** There may be other workers: this gateway is, or was just now, cut from NATS. */
+  readonly stale: boolean;
+  readonly workers: readonly WorkerState[];
+  /** Undefined while the server has never said. */
+  readonly queue: QueueState | undefined;
+}
+
+export interface FleetOptions {
+  readonly pools: readonly string[];
+  readonly log: TransportLog;
+}
+
+interface Watched {
+  readonly queue: PoolQueue;
+  readonly listeners: Listeners;
+}
+
+interface Estimate {
+  readonly capacity: Capacity;
+  /** Slots that run requests or would take one, draining workers' busy ones too. */
+  readonly used: number;
+  readonly queue: QueueState | undefined;
+}
+
+const TICK_MS = 500;
+/** A little less than a tick, so that every tick finds it over. */
+const WATCHED_MS = 450;
+const ASK_PAUSE_MS = 250;
+const SLOW_MS = 5_000;
+const NOTIFY_PAUSE_MS = 250;
+
+export class Fleet {
+  readonly pools: readonly string[];
+  readonly #link: NatsLink;
+  readonly #log: TransportLog;
+  readonly #table = new WorkerTable();
+  readonly #watched: ReadonlyMap<string, Watched>;
+  #subscriptions: readonly Subscription[] = [];
+  #removeListener: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #dropped = 0;
+
+  constructor(link: NatsLink, { pools, log }: FleetOptions) {
+    this.#link = link;
+    this.#log = log;
+    this.pools = [...new Set(pools)];
+    this.#watched = new Map(
+      this.pools.map((pool) => {
+        const listeners = new Listeners(NOTIFY_PAUSE_MS);
+        const busy = (): number => capacityOf(this.#table.workers(pool)).busy;
+        const onRead = (): void => listeners.notify();
+        return [pool, { listeners, queue: new PoolQueue({ link, pool, busy, onRead, log }) }];
+      }),
+    );
+  }
+
+  /** Messages that were dropped: not a worker's word, or one worker too many. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Begins to listen, and asks who is there; returns at once. */
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#removeListener = this.#link.listen({
+      up: (connection) => this.#up(connection),
+      down: () => {
+        this.#table.down();
+        this.#notify(this.pools);
+      },
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#removeListener?.();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    for (const { listeners } of this.#watched.values()) listeners.close();
+  }
+
+  /** @throws RangeError for a pool that is none of {@link pools}, like all that name one. */
+  state(pool: string): PoolState {
+    const { capacity, queue } = this.#estimate(pool);
+    const workers = [...this.#table.workers(pool)].toSorted(byName);
+    return { pool, stale: this.#table.isStale(pool), ...capacity, workers, queue };
+  }
+
+  /** Undefined while the server has never said how the queue stands. */
+  position(pool: string, place: Place): Position | undefined {
+    const { queue } = this.#of(pool);
+    void queue.refresh(ASK_PAUSE_MS);
+    const { capacity, used } = this.#estimate(pool);
+    const ahead = queue.view.ahead(place, used);
+    return ahead === undefined ? undefined : { ahead, etaMs: waitMs(ahead, capacity) };
+  }
+
+  /** For a new request of this lane. */
+  predict(pool: string, lane: Lane): Prediction {
+    void this.#of(pool).queue.refresh(ASK_PAUSE_MS);
+    const { capacity, queue } = this.#estimate(pool);
+    const ahead = (queue?.lanes ?? [])
+      .filter((each) => each.lane <= lane)
+      .reduce((all, { pending }) => all + pending, 0);
+    return {
+      waitMs: waitMs(ahead, capacity),
+      serviceMs: capacity.serviceMs,
+      ratePerSecond: ratePerSecond(capacity),
+    };
+  }
+
+  /** This gateway has put a request of so many bytes in; without its place it counts as lane 1. */
+  submitted(pool: string, bytes: number, place?: Place): void {
+    const { queue, listeners } = this.#of(pool);
+    queue.view.submitted(bytes, place);
+    listeners.notify();
+  }
+
+  /** A run of this gateway has ended. */
+  ended(pool: string): void {
+    const { queue, listeners } = this.#of(pool);
+    queue.view.ended();
+    listeners.notify();
+  }
+
+  /** Asks the server how the queue stands, unless it was asked just now. Never rejects. */
+  async refresh(pool: string): Promise<void> {
+    await this.#of(pool).queue.refresh(ASK_PAUSE_MS);
+  }
+
+  /**
+   * Calls `listener` when something of the pool has changed. While anybody watches, the queue is
+   * asked about twice a second. @returns the end of it
+   */
+  watch(pool: string, listener: () => void): () => void {
+    const { queue, listeners } = this.#of(pool);
+    void queue.refresh(ASK_PAUSE_MS);
+    return listeners.add(listener);
+  }
+
+  #of(pool: string): Watched {
+    const watched = this.#watched.get(pool);
+    if (watched === undefined) throw new RangeError(`there is no pool ${pool}`);
+    return watched;
+  }
+
+  #estimate(pool: string): Estimate {
+    const capacity = capacityOf(this.#table.workers(pool));
+    const used = capacity.busy + capacity.free;
+    const queue = this.#of(pool).queue.view.state(used);
+    // A slot that was filled a moment ago has not said so yet.
+    const free = Math.min(capacity.free, Math.max(0, used - (queue?.running ?? 0)));
+    return { capacity: { ...capacity, free }, used, queue };
+  }
+
+  #up(connection: NatsConnection): void {
+    this.#table.up();
+    const isOpen = this.#subscriptions.some((subscription) => !subscription.isClosed());
+    if (!isOpen) {
+      this.#subscriptions = this.pools.map((pool) =>
+        connection.subscribe(fleetSubjects(pool), {
+          callback: (_error, message) => this.#onWord(message),
+        }),
+      );
+    }
+    connection.publish(FLEET_ASK);
+    for (const { queue } of this.#watched.values()) void queue.refresh();
+    this.#notify(this.pools);
+  }
+
+  #onWord(message: Msg): void {
+    const heard = readWord(message);
+    if (heard !== undefined && this.#table.hear(heard.token, heard.word)) {
+      this.#notify([heard.word.pool]);
+      return;
+    }
+    this.#dropped += 1;
+    if (this.#dropped === 1) {
+      this.#log.warn({ subject: message.subject }, "not a worker's word, or too many workers");
+    }
+  }
+
+  #tick(): void {
+    this.#notify(this.#table.tick());
+    for (const { queue, listeners } of this.#watched.values()) {
+      void queue.refresh(listeners.size > 0 ? WATCHED_MS : SLOW_MS);
+    }
+  }
+
+  #notify(pools: Iterable<string>): void {
+    for (const pool of pools) this.#watched.get(pool)?.listeners.notify();
+  }
+}
+
+const byName = (a: WorkerState, b: WorkerState): number => (a.worker < b.worker ? -1 : 1);

@@ -1,0 +1,27 @@
+import type { RunRequest } from '@switchboard/contract';
+import type { TransportLog } from '../link/log.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import type { LoadInput } from './request-input.ts';
+
+export interface AgentServerOptions {
+  readonly link: NatsLink;
+  /** Worker class: which `REQUESTS_<pool>` this worker serves. */
+  readonly pool: string;
+  /** Slots, 1 to 10,000. */
+  readonly size: number;
+  /** Shown in run events and logs. */
+  readonly worker: string;
+  /**
+   * What becomes of a run whose worker was lost after it had shown output: its agent profile's
+   * `on_worker_lost`. Default: every such run fails.
+   */
+  readonly onWorkerLost?: ((request: RunRequest) => 'fail' | 'restart') | undefined;
+  /**
+   * Reads the input of a request that was too large for a message; undefined when it is not stored
+   * (any more). May throw while NATS is away. Without it such requests fail as `request_lost`.
+   */
+  readonly loadInput?: LoadInput | undefined;
+  /** A gateway that was not heard for so long is lost. Default 12,000 ms. */
+  readonly gatewayLostMs?: number | undefined;
+  readonly log: TransportLog;
+}

@@ -1,0 +1,201 @@
+/**
+ * One request in one slot: refuse or claim it, run it, store its end, acknowledge it.
+ *
+ * The order never changes: the end is stored, then the request is acknowledged. A request whose end
+ * could not be stored is not acknowledged; it comes back and meets the fence.
+ */
+import { type RunEnd, type RunRequest, toError } from '@switchboard/contract';
+import type { TransportLog } from '../link/log.ts';
+import type { NatsLink } from '../link/nats-link.ts';
+import { purgeLate } from '../state/purge-run.ts';
+import { RunCancelled } from './cancellations.ts';
+import { keepDeadLetter } from './dead-letters.ts';
+import { acknowledge, AWAY_RETRY_MS, type Delivery, giveBack, isStale } from './delivery.ts';
+import type { CallerStanding, WatchedRun } from './gateways.ts';
+import { leaveUnread, refusalOf } from './refusals.ts';
+import { type LoadInput, withInput } from './request-input.ts';
+import type { Opened } from './run-claim.ts';
+import { RunContext } from './run-context.ts';
+import { CALLER_GONE, CallerLost, failed, INPUT_LOST, WORKER_LOST } from './run-ends.ts';
+import { type AgentHandler, runHandler } from './run-handler.ts';
+import { LeaseLost, type RunningRun } from './running.ts';
+
+export interface AttemptOptions {
+  readonly link: NatsLink;
+  readonly pool: string;
+  readonly handler: AgentHandler;
+  /** Wakes an idle worker. */
+  readonly ring: () => void;
+  /** Whether anybody may still wait for a run. */
+  readonly callerOf: (run: WatchedRun) => CallerStanding;
+  /** Whether a run whose worker was lost after it had shown output is run again. */
+  readonly restarts: (request: RunRequest) => boolean;
+  readonly loadInput: LoadInput | undefined;
+  /** Aborts when the process must go even if ends cannot be stored: the requests come back then. */
+  readonly giveUp: AbortSignal;
+  readonly log: TransportLog;
+}
+
+/**
+ * When a run is claimed by somebody else, its request is looked at again after this long, or when
+ * the claim will have run out if that is sooner.
+ */
+const BUSY_RETRY_MS = 4_000;
+
+export class RunAttempt {
+  readonly #options: AttemptOptions;
+  readonly #delivery: Delivery;
+  readonly #request: RunRequest;
+  readonly #entry: RunningRun;
+  /** Whether the handler was called: only then its time in the slot says how long runs take. */
+  answered = false;
+
+  constructor(options: AttemptOptions, delivery: Delivery, request: RunRequest, entry: RunningRun) {
+    this.#options = options;
+    this.#delivery = delivery;
+    this.#request = request;
+    this.#entry = entry;
+  }
+
+  /**
+   * @returns the end to be stored, or undefined when there is nothing more to do.
+   * @throws what must lead to {@link RunAttempt.undo}
+   */
+  async run(): Promise<RunEnd | undefined> {
+    const { link } = this.#options;
+    const entry = this.#entry;
+    // A stale one is left untouched: whoever was given it since has it.
+    if (this.#isStale || (await this.#isUnread()) || this.#isStale) return undefined;
+    const opened = await entry.log.open(entry.controller.signal, this.#restarts);
+    if (opened.kind === 'ended') {
+      acknowledge(link, entry.reply);
+      return undefined;
+    }
+    if (opened.kind === 'busy') {
+      giveBack(link, entry.reply, Math.min(BUSY_RETRY_MS, Math.ceil(opened.againMs)));
+      return undefined;
+    }
+    entry.claimed = true;
+    if (opened.kind === 'lost') {
+      this.#warn('run ended: its worker was lost', { attempt: opened.attempt });
+      return WORKER_LOST;
+    }
+    return (await this.#refusal(opened)) ?? this.#outcome(await this.#answer(opened.attempt));
+  }
+
+  /** Stores the end, then acknowledges the request. Rejects when it gave up. */
+  async end(end: RunEnd): Promise<void> {
+    const { link, giveUp } = this.#options;
+    const outcome = await this.#entry.log.end(end, giveUp);
+    if (outcome !== 'stored') {
+      const what = outcome === 'ended' ? 'somebody else had ended the run' : 'the run was lost';
+      this.#warn(what, { end: end.type });
+      this.#purgeLate();
+    }
+    // Who has the run now needs its request: it comes back when that worker dies, too.
+    if (outcome !== 'lost') acknowledge(link, this.#entry.reply);
+  }
+
+  /** What could not be done is left to whoever takes the request next. */
+  undo(error: unknown): void {
+    const { link } = this.#options;
+    const { controller, reply } = this.#entry;
+    if (controller.signal.reason instanceof RunCancelled) return acknowledge(link, reply);
+    this.#warn('request given back', { reason: toError(error).message });
+    giveBack(link, reply, AWAY_RETRY_MS);
+  }
+
+  get #isStale(): boolean {
+    return isStale(this.#delivery);
+  }
+
+  get #restarts(): boolean {
+    return this.#options.restarts(this.#request);
+  }
+
+  async #isUnread(): Promise<boolean> {
+    const { link, log, callerOf } = this.#options;
+    const { names, reply } = this.#entry;
+    const done = await leaveUnread(link, { run: names.run, reply }, callerOf(this.#request));
+    if (done === 'ended') log.info(names, 'run ended without running: its gateway was lost');
+    return done !== undefined;
+  }
+
+  /** The end of a run that was claimed and is not to be run. @throws StoreError */
+  async #refusal(opened: Opened & { readonly kind: 'started' }): Promise<RunEnd | undefined> {
+    const early = refusalOf(this.#delivery, this.#request, opened);
+    if (early === undefined) return undefined;
+    const { link, pool } = this.#options;
+    if (early.code === 'too_many_attempts') {
+      const why = { reason: early.code, run: this.#entry.names.run };
+      await keepDeadLetter(link, pool, this.#delivery, why);
+    }
+    this.#warn('run ended without running', { code: early.code, attempt: opened.attempt });
+    return failed(early);
+  }
+
+  /** @returns undefined when the run was stopped, or must be given back. */
+  async #answer(attempt: number): Promise<RunEnd | undefined> {
+    const { names, controller, log } = this.#entry;
+    const { signal } = controller;
+    const loaded = await withInput(this.#request, this.#options.loadInput, signal);
+    if (loaded.kind === 'away') return undefined;
+    if (loaded.kind === 'missing') return INPUT_LOST;
+    this.answered = true;
+    const context = new RunContext({ ...names, attempt, signal });
+    return runHandler(this.#options, loaded.request, context, log);
+  }
+
+  /** What becomes of a run whose handler has ended, or was stopped. */
+  async #outcome(end: RunEnd | undefined): Promise<RunEnd | undefined> {
+    const { link, log } = this.#options;
+    const { controller, names, reply } = this.#entry;
+    const { aborted, reason } = controller.signal;
+    if (aborted && reason instanceof RunCancelled) {
+      this.#purgeLate();
+      acknowledge(link, reply);
+      return undefined;
+    }
+    if (aborted && reason instanceof LeaseLost) {
+      this.#warn('run stopped: its claim ran out');
+      this.#purgeLate();
+      return undefined;
+    }
+    if (aborted && reason instanceof CallerLost) {
+      log.info(names, 'run ended: its gateway was lost');
+      return CALLER_GONE;
+    }
+    return end ?? this.#handBack();
+  }
+
+  /**
+   * The worker stops: what has shown nothing, or may be begun again, runs elsewhere; the rest ends.
+   * @returns that end.
+   */
+  async #handBack(): Promise<RunEnd | undefined> {
+    const { link, log, ring } = this.#options;
+    const entry = this.#entry;
+    if (entry.log.shown && !this.#restarts) {
+      this.#warn('run ended: its worker had to stop');
+      return WORKER_LOST;
+    }
+    await entry.log.handBack();
+    giveBack(link, entry.reply, 0);
+    ring();
+    log.info(entry.names, 'run handed back');
+    return undefined;
+  }
+
+  /** What was written after somebody else's end does not outlive the rest of the run. */
+  #purgeLate(): void {
+    const { link, log } = this.#options;
+    const { names } = this.#entry;
+    void purgeLate(link, names.run).catch((error: unknown) => {
+      log.debug({ ...names, reason: toError(error).message }, 'not purged late');
+    });
+  }
+
+  #warn(message: string, fields: object = {}): void {
+    this.#options.log.warn({ ...this.#entry.names, ...fields }, message);
+  }
+}
