@@ -1,17 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { describeExit, startStack } from '@switchboard/stack';
-import type { Stack } from '@switchboard/stack';
+import { describeExit, startStack, usageOf } from '@switchboard/stack';
+import type { Stack, UsageByName } from '@switchboard/stack';
 
 import { LoadClient } from './load-client.ts';
-import { usageOf } from './process-usage.ts';
-import type { UsageByName } from './process-usage.ts';
 
 export interface StackShape {
   readonly workers: number;
   /** Slots of each worker. */
   readonly poolSize: number;
   readonly gateways?: number;
+}
+
+export interface BenchStackOptions {
+  /** nats-servers, each of which keeps everything. */
+  readonly replicas: number;
+  /** For Node in gateways and workers. */
+  readonly nodeOptions: string | undefined;
 }
 
 export interface ModelRun {
@@ -40,10 +45,11 @@ export class BenchStack {
     this.#simulatorUrl = simulatorUrl;
   }
 
-  /** `nodeOptions` go to gateways and workers. */
-  static async start(shape: StackShape, nodeOptions?: string): Promise<BenchStack> {
+  static async start(shape: StackShape, options: BenchStackOptions): Promise<BenchStack> {
+    const { nodeOptions, replicas } = options;
     const env = nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions };
-    const stack = await startStack({ ...shape, gatewayEnv: env, workerEnv: env });
+    const nats = { servers: replicas };
+    const stack = await startStack({ ...shape, nats, gatewayEnv: env, workerEnv: env });
     if (stack.simulator === undefined) throw new Error('The stack has no simulator.');
     await Promise.all(stack.gateways.map(async ({ url }) => await gatewayReady(url)));
     return new BenchStack(stack, stack.simulator.url);

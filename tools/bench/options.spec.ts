@@ -9,14 +9,15 @@ const NAMES = ['latency', 'idle'];
 
 describe('the options of npm run bench', () => {
   it('measure everything by default', () => {
-    const defaults = { only: undefined, quick: false, long: false, json: false, profile: false };
-    assert.deepEqual(readOptions([], NAMES), defaults);
+    const flags = { quick: false, long: false, json: false, profile: false };
+    assert.deepEqual(readOptions([], NAMES), { only: undefined, replicas: 1, ...flags });
   });
 
-  it('choose a figure and how long to measure', () => {
-    const argv = ['--only', 'idle', '--quick', '--long', '--json', '--profile'];
-    const wanted = { only: 'idle', quick: true, long: true, json: true, profile: true };
-    assert.deepEqual(readOptions(argv, NAMES), wanted);
+  it('choose figures, how long to measure, and on how many nats-servers', () => {
+    const argv = ['--only', 'idle,latency', '--quick', '--long', '--json', '--profile'];
+    const flags = { quick: true, long: true, json: true, profile: true };
+    const wanted = { only: ['idle', 'latency'], replicas: 3, ...flags };
+    assert.deepEqual(readOptions([...argv, '--replicas', '3'], NAMES), wanted);
   });
 
   it('can be asked for, with the figures there are', () => {
@@ -29,7 +30,8 @@ describe('the options of npm run bench', () => {
 
   it('that are wrong give one sentence that names them', () => {
     const wrong: readonly (readonly [readonly string[], RegExp])[] = [
-      [['--only', 'nope'], /^--only must be one of latency, idle\.$/],
+      [['--only', 'idle,nope'], /^--only takes names of latency, idle\.$/],
+      [['--replicas', '2'], /^--replicas must be 1 or 3\.$/],
       [['--only'], /^Option '--only <value>' argument missing\.$/],
       [['--fast'], /^Unknown option '--fast'\.$/],
       [['latency'], /^Unexpected argument 'latency'\.$/],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { reportTable } from './report-table.ts';
-import { atMost, exactly, failed, near, reported, valueText } from './row.ts';
+import { atMost, exactly, failed, near, reported, unbound, valueText } from './row.ts';
 
 const MS = { name: 'p50', unit: 'ms' };
 
@@ -22,6 +22,12 @@ describe('a row of the report', () => {
     assert.equal(near(6, 0.05, { ...MS, value: 5.69 }).met, false);
     assert.equal(near(6, 0.05, { ...MS, value: 6.31 }).met, false);
     assert.equal(near(6, 0.05, { ...MS, value: 6 }).bound, '6 ms +- 5 %');
+  });
+
+  it('is only reported without its bound, unless it was not measured', () => {
+    const row = { ...MS, value: 9 };
+    assert.deepEqual(unbound(atMost(4, row)), reported('p50', 9, 'ms'));
+    assert.equal(unbound(failed('waves', 'no answer')).met, false);
   });
 
   it('that was not measured is a missed bound', () => {

@@ -34,6 +34,11 @@ export function failed(name: string, problem: string): Row {
   return { name: `${name}: ${problem}`, value: NaN, unit: '', bound: 'is measured', met: false };
 }
 
+/** The same number without its bound; one that could not be measured stays missed. */
+export function unbound(row: Row): Row {
+  return Number.isNaN(row.value) ? row : { ...row, bound: null, met: null };
+}
+
 /** `1.23 ms`, `10`: three digits that matter, no more. */
 export function valueText({ unit, value }: Pick<Row, 'value' | 'unit'>): string {
   if (Number.isNaN(value)) return '-';

@@ -2,7 +2,7 @@ import { BenchStack } from './bench-stack.ts';
 import type { Figure } from './figure.ts';
 import { MachineLoad } from './machine-load.ts';
 import type { BenchOptions } from './options.ts';
-import { failed } from './row.ts';
+import { failed, unbound } from './row.ts';
 import type { Row } from './row.ts';
 
 export interface FigureResult {
@@ -36,8 +36,10 @@ async function measure(figure: Figure, run: RunOptions): Promise<FigureResult> {
   const load = new MachineLoad();
   let stack: BenchStack | undefined;
   try {
-    stack = await BenchStack.start(figure.shape, run.nodeOptions);
-    const rows = await stack.whileRunning(figure.run(stack, run.options));
+    const { options, nodeOptions } = run;
+    stack = await BenchStack.start(figure.shape, { replicas: options.replicas, nodeOptions });
+    const measured = await stack.whileRunning(figure.run(stack, options));
+    const rows = options.replicas === 1 ? measured : measured.map(unbound);
     return { figure: figure.name, rows, othersCores: load.othersCores(await stack.usageOfAll()) };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

@@ -35,7 +35,11 @@ Environment: NATS_URL, NATS_USER with NATS_PASSWORD, or NATS_TOKEN, as the servi
 
 A replay runs under a new run id: the old run has ended for its caller, and an end is final. It
 runs to its end although nobody waits for its answer, and only once however often a letter is
-replayed. Exits with 1 when a letter is not there or cannot be replayed, or NATS is away.
+replayed. When it has ended, the stored response of the old run, or the answer to its
+Idempotency-Key, is that of the replay. Nothing else keeps an answer: that of a chat without a key
+can be read in the event log alone, until the resume window is over.
+
+Exits with 1 when a letter is not there or cannot be replayed, or NATS is away.
 `;
 
 const FLAGS = { all: 'boolean', body: 'boolean', nats: 'string', json: 'boolean' } as const;

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { startStack } from '@switchboard/stack';
-import type { Stack } from '@switchboard/stack';
+import { startStack, writeAgentsFile } from '@switchboard/stack';
+import type { Agent, Stack } from '@switchboard/stack';
 
-import { writeAgentsFile } from './agents-file.ts';
 import type { Half, Plan } from './plan.ts';
 import { SimulatorClient } from './simulator.ts';
 
@@ -24,8 +23,10 @@ export class Pools {
   /** Starts nats-server, the simulator and a gateway. */
   static async start(plan: Plan): Promise<Pools> {
     const longest = Math.max(plan.before?.idealSeconds ?? 0, plan.after.idealSeconds);
-    const env = { AGENTS_FILE: writeAgentsFile(longest) };
-    const stack = await startStack({ workers: 0, gatewayEnv: env, workerEnv: env });
+    const env = { AGENTS_FILE: writeAgentsFile([scripted(longest)]) };
+    // A half's workers go when its chats are over: nothing is left that a drain could cut off.
+    const workerEnv = { ...env, ALLOW_SHORT_DRAIN: 'true' };
+    const stack = await startStack({ workers: 0, gatewayEnv: env, workerEnv });
     if (stack.simulator === undefined) throw new Error('The stack has no simulator.');
     await gatewayReady(stack.url);
     return new Pools(stack, new SimulatorClient(stack.simulator.url));
@@ -38,6 +39,13 @@ export class Pools {
     const env = { POOL_SIZE: String(poolSize) };
     await Promise.all(Array.from({ length: workers }, () => this.stack.addWorker(env)));
   }
+}
+
+/** The simulator's agent, whose limits leave room for the longest wait and run. */
+function scripted(longestSeconds: number): Agent {
+  const limit = Math.ceil(longestSeconds * 2 + 60);
+  const limits = { queue_timeout: limit, first_token_timeout: limit, timeout: limit };
+  return { name: 'sim/*', model: '*', ...limits, max_retries: 0 };
 }
 
 /** The gateway listens before NATS has answered it. */

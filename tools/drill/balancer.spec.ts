@@ -3,10 +3,19 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 
+import { until } from '@switchboard/testkit';
+
 import { Balancer } from './balancer.ts';
 
-async function namedServer(name: string): Promise<{ server: Server; port: number }> {
-  const server = createServer((_request, response) => response.end(name));
+/** Answers every request with its name and the status it has now. */
+async function namedServer(
+  name: string,
+  status = (): number => 200,
+): Promise<{ server: Server; port: number }> {
+  const server = createServer((_request, response) => {
+    response.statusCode = status();
+    response.end(name);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, port: (server.address() as AddressInfo).port };
 }
@@ -33,4 +42,21 @@ it('each connection goes to the next server, and none to one that is gone', asyn
   two.server.closeAllConnections();
   await new Promise((resolve) => two.server.close(resolve));
   await assert.rejects(get(balancer.url));
+});
+
+it('no connection goes to a server that is not ready, until it is again', async (test) => {
+  let status = 503;
+  const [one, two] = [await namedServer('one', () => status), await namedServer('two')];
+  const balancer = await Balancer.to([one.port, two.port]);
+  test.after(() => {
+    balancer.close();
+    for (const { server } of [one, two]) server.close();
+  });
+  const both = async (): Promise<string> => {
+    return [await get(balancer.url), await get(balancer.url)].toSorted().join(' ');
+  };
+  await until(async () => (await both()) === 'two two', { what: 'only the ready one' });
+  assert.equal(await both(), 'two two');
+  status = 200;
+  await until(async () => (await both()) === 'one two', { what: 'both of them' });
 });

@@ -1,7 +1,7 @@
 /** One stream through @switchboard/client, which resumes by itself, and what it took. */
 import { AgentError, createClient } from '@switchboard/client';
 
-import { wordsOf } from './words.ts';
+import { echoOf } from './words.ts';
 
 export interface StreamPlan {
   /** Sent as `x-request-id`: letters, digits and dashes; unique in the drill. */
@@ -24,8 +24,6 @@ export interface StreamResult {
   readonly refused: number;
 }
 
-const PACE_MS = 200;
-
 /** Reads a stream to its end. Never rejects. */
 export async function readStream({ id, url, seconds, onBegun }: StreamPlan): Promise<StreamResult> {
   const counts = { opened: 0, refused: 0 };
@@ -44,9 +42,9 @@ export async function readStream({ id, url, seconds, onBegun }: StreamPlan): Pro
     defaultHeaders: { 'x-request-id': id },
     fetch: counted,
   });
-  const words = Math.ceil((seconds * 1_000) / PACE_MS);
-  const expected = wordsOf(id, words);
-  const agent = client.agent(`sim/text=echo,pace=${PACE_MS}`);
+  const { script, text: expected } = echoOf(id, seconds);
+  const agent = client.agent(`sim/${script}`);
+  const startedAtMs = performance.now();
   let text = '';
   let failure: string | undefined;
   try {
@@ -55,7 +53,8 @@ export async function readStream({ id, url, seconds, onBegun }: StreamPlan): Pro
       text += piece;
     }
   } catch (error) {
-    failure = describe(error);
+    const afterSeconds = (performance.now() - startedAtMs) / 1_000;
+    failure = `after ${afterSeconds.toFixed(1)} s, ${describe(error)}`;
   } finally {
     onBegun();
   }

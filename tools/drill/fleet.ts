@@ -3,11 +3,15 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 
 import {
   findStablePort,
+  NatsAccess,
   startGateway,
-  startNats,
+  startNatsCluster,
   startSimulator,
   startWorker,
+  untilReady,
   type ManagedProcess,
+  type NatsCluster,
+  type NatsClusterOptions,
   type NatsServer,
   type Simulator,
 } from '@switchboard/stack';
@@ -18,8 +22,13 @@ export interface FleetOptions {
   readonly gateways: number;
   readonly workers: number;
   readonly poolSize: number;
-  readonly env: NodeJS.ProcessEnv;
-  readonly gatewayEnv: NodeJS.ProcessEnv;
+  /** Of gateways and workers; the next two come on top of it. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly gatewayEnv?: NodeJS.ProcessEnv;
+  readonly workerEnv?: NodeJS.ProcessEnv;
+  /** Options of Node itself for the gateways. */
+  readonly gatewayArguments?: readonly string[];
+  readonly nats?: NatsClusterOptions;
   readonly log: string | undefined;
 }
 
@@ -28,14 +37,14 @@ export interface Place {
   readonly process: ManagedProcess;
 }
 
-const READY_TIMEOUT_MS = 30_000;
-const LOOK_MS = 50;
 const STOP_BUDGET_MS = 20_000;
 /** Longer than the longest stream. */
 const DRAIN_BUDGET_MS = 90_000;
 
 export class Fleet {
+  /** The nats-server, or the first of them. */
   readonly nats: NatsServer;
+  readonly natsCluster: NatsCluster;
   readonly simulator: Simulator;
   readonly balancer: Balancer;
   readonly gateways: Place[] = [];
@@ -46,11 +55,12 @@ export class Fleet {
   #started = 0;
 
   private constructor(
-    parts: { nats: NatsServer; simulator: Simulator; balancer: Balancer },
+    parts: { nats: NatsCluster; simulator: Simulator; balancer: Balancer },
     ports: readonly number[],
     options: FleetOptions,
   ) {
-    ({ nats: this.nats, simulator: this.simulator, balancer: this.balancer } = parts);
+    ({ nats: this.natsCluster, simulator: this.simulator, balancer: this.balancer } = parts);
+    this.nats = parts.nats.first;
     this.#ports = ports;
     this.#options = options;
     this.#log = options.log === undefined ? undefined : createWriteStream(options.log);
@@ -59,7 +69,12 @@ export class Fleet {
   static async start(options: FleetOptions): Promise<Fleet> {
     const ports: number[] = [];
     for (const _ of Array(options.gateways).keys()) ports.push(await findStablePort());
-    const [nats, simulator] = await Promise.all([startNats(), startSimulator()]);
+    const { env, gatewayEnv, workerEnv } = options;
+    const access = NatsAccess.for({ ...env, ...gatewayEnv }, { ...env, ...workerEnv });
+    const [nats, simulator] = await Promise.all([
+      startNatsCluster({ access, ...options.nats }),
+      startSimulator(),
+    ]);
     const balancer = await Balancer.to(ports);
     const fleet = new Fleet({ nats, simulator, balancer }, ports, options);
     await Promise.all([
@@ -69,32 +84,48 @@ export class Fleet {
     return fleet;
   }
 
+  /** Of each gateway's place. */
+  get urls(): readonly string[] {
+    return this.#ports.map((port) => `http://127.0.0.1:${port}`);
+  }
+
   /** Puts a new gateway into a place: its port is that of the one before. */
   async startGateway(place: number): Promise<void> {
     const name = this.#name('gateway');
     const { process, url } = await startGateway({
       name,
-      natsUrl: this.nats.url,
+      natsUrl: this.natsCluster.url,
       port: this.#ports[place] ?? 0,
-      env: { ...this.#options.env, ...this.#options.gatewayEnv },
+      nodeArguments: this.#options.gatewayArguments ?? [],
+      env: {
+        ...this.nats.access?.environment('gateway'),
+        ...this.natsCluster.gatewayEnv,
+        ...this.#options.env,
+        ...this.#options.gatewayEnv,
+      },
       onLine: (line) => this.#log?.write(`${name} ${line}\n`),
     });
     this.gateways[place] = { name, process };
-    await isReady(url);
+    await untilReady(url);
   }
 
   async startWorker(place: number): Promise<void> {
     const name = this.#name('worker');
     const { process, healthPort } = await startWorker({
       name,
-      natsUrl: this.nats.url,
+      natsUrl: this.natsCluster.url,
       poolSize: this.#options.poolSize,
       openaiBaseUrl: this.simulator.baseUrl,
-      env: { ...this.#options.env, WORKER_NAME: name.replace(' ', '-') },
+      env: {
+        ...this.nats.access?.environment('worker'),
+        ...this.#options.env,
+        ...this.#options.workerEnv,
+        WORKER_NAME: name.replace(' ', '-'),
+      },
       onLine: (line) => this.#log?.write(`${name} ${line}\n`),
     });
     this.workers[place] = { name, process };
-    await isReady(`http://127.0.0.1:${healthPort}`);
+    await untilReady(`http://127.0.0.1:${healthPort}`);
   }
 
   /** SIGTERM; resolves with how it ended once it has drained, as text. */
@@ -107,7 +138,7 @@ export class Fleet {
     const services = [...this.gateways, ...this.workers];
     await Promise.all(services.map(({ process }) => process.stop(STOP_BUDGET_MS)));
     await this.simulator.process.stop();
-    await this.nats.stop();
+    await this.natsCluster.stop();
     this.balancer.close();
     this.#log?.end();
   }
@@ -115,18 +146,5 @@ export class Fleet {
   #name(kind: string): string {
     this.#started += 1;
     return `${kind} ${this.#started}`;
-  }
-}
-
-/** Waits until `/readyz` says so: a service listens before NATS has answered it. */
-async function isReady(url: string): Promise<void> {
-  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
-  for (;;) {
-    const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
-    const response = await fetch(`${url}/readyz`, { signal }).catch(() => undefined);
-    await response?.body?.cancel();
-    if (response?.ok === true) return;
-    if (performance.now() > deadlineMs) throw new Error(`${url} did not get ready in time`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

@@ -1,11 +1,18 @@
-/** Workers, gateways and nats-server are killed under background runs. */
+/** Workers, gateways and nats-servers are killed under background runs. */
 import { seededRandom } from '@switchboard/testkit';
 
 import { writeAgentsFile } from './agents-file.ts';
 import { drawPlan, endOf, runInBackground, type RunResult } from './background-run.ts';
 import { Fleet } from './fleet.ts';
-import { ended, problemsOf, takeoverFigures, takeoversMs } from './kill-judge.ts';
-import { type Killed, killUntil } from './kills.ts';
+import {
+  ended,
+  givenUp,
+  problemsOf,
+  takeoverFigures,
+  takeoversOf,
+  type Takeover,
+} from './kill-judge.ts';
+import { type Kills, killUntil } from './kills.ts';
 import type { DrillOptions } from './options.ts';
 import type { DrillResult, Say } from './result.ts';
 import { SimulatorLog } from './simulator-log.ts';
@@ -15,14 +22,14 @@ const WORKERS = 3;
 const PROGRESS_MS = 10_000;
 
 export async function killDrill(options: DrillOptions, say: Say): Promise<DrillResult> {
-  const { runs, seed, seconds } = options;
+  const { replicas, runs, seed, seconds } = options;
   const fleet = await Fleet.start({
     gateways: GATEWAYS,
     workers: WORKERS,
     // One worker alone can run all of them: a wait is a take-over, never a queue.
     poolSize: runs,
     env: { AGENTS_FILE: writeAgentsFile(), DRAIN_TIMEOUT_MS: '130000' },
-    gatewayEnv: {},
+    nats: { servers: replicas },
     log: options.log,
   });
   const log = new SimulatorLog(fleet.simulator.url);
@@ -57,28 +64,30 @@ async function judge(
   seed: number,
   results: readonly RunResult[],
   log: SimulatorLog,
-  { url, kills }: { url: string; kills: Record<Killed, number> },
+  { url, kills }: { url: string; kills: Kills },
 ): Promise<DrillResult> {
   const violations: string[] = [];
-  const takeovers: number[] = [];
+  const takeovers: Takeover[] = [];
   for (const result of results) {
     const calls = log.of(result.plan.id);
     const later = result.end && (await endOf(url, result.end.id).catch(() => undefined));
     if (result.end !== undefined && later === undefined) {
       violations.push(`run ${result.end.id}: cannot be asked for after its end`);
     }
-    violations.push(...problemsOf(result, calls, later));
-    takeovers.push(...takeoversMs(result, calls));
+    violations.push(...problemsOf(result, calls, { later, workersKilledAtMs: kills.workersAtMs }));
+    takeovers.push(...takeoversOf(result, calls));
   }
   if (takeovers.length === 0) violations.push('no run lost its worker: nothing was tried');
-  const takeover = takeoverFigures(takeovers);
+  const takeover = takeoverFigures(takeovers, kills.elections);
   const figures = {
     runs: results.length,
     ends: endCounts(results),
-    killed: Object.entries(kills)
+    killed: Object.entries(kills.counts)
+      .filter(([, count]) => count > 0)
       .map(([kind, count]) => `${kind} ${count}`)
       .join(', '),
     'model calls': log.all.length,
+    'broken off without a kill': givenUp(log.all, kills.workersAtMs),
     ...takeover.figures,
   };
   return { seed, figures, violations: [...violations, ...takeover.violations] };

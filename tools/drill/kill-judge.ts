@@ -2,6 +2,7 @@
 import { percentile } from '@switchboard/testkit';
 
 import type { RunEnd, RunResult } from './background-run.ts';
+import type { Election } from './nats-kills.ts';
 import type { ModelCall } from './simulator-log.ts';
 import { difference } from './words.ts';
 
@@ -9,16 +10,27 @@ const TAKEOVER_P95_MAX_MS = 20_000;
 /** A run is given up when so many workers died on it. */
 const LOST_WORKERS_MAX = 3;
 
-/** What one run did wrong. `calls` are the model's, `later` is how the run was found at the end. */
+/** A worker that has had the whole answer for so long without storing its end gives it up. */
+const UNSTORED_MAX_MS = 12_000;
+/** From the death of a worker until the model knows. */
+const NOTICED_MS = 2_000;
+
+export interface Evidence {
+  /** How the run was found when everything was over. */
+  readonly later: RunEnd | undefined;
+  readonly workersKilledAtMs: readonly number[];
+}
+
+/** What one run did wrong. `calls` are the model's. */
 export function problemsOf(
   { plan, end, problem, again }: RunResult,
   calls: readonly ModelCall[],
-  later: RunEnd | undefined,
+  { later, workersKilledAtMs }: Evidence,
 ): string[] {
   const at = `run ${end?.id ?? plan.id} (${plan.id}, ${plan.model})`;
   const problems: string[] = [];
   if (problem !== undefined) problems.push(problem);
-  if (end !== undefined) problems.push(...endProblems(end, plan, calls));
+  if (end !== undefined) problems.push(...endProblems(end, plan, calls, workersKilledAtMs));
   for (const [when, other] of Object.entries({ 'the same POST': again, 'a later GET': later })) {
     if (end === undefined || other === undefined || same(end, other)) continue;
     problems.push(`two ends: first ${ended(end)}, by ${when} ${ended(other)} of ${other.id}`);
@@ -29,8 +41,13 @@ export function problemsOf(
   return problems.map((each) => `${at}: ${each}; model calls: ${story || 'none'}`);
 }
 
-function endProblems(end: RunEnd, plan: RunResult['plan'], calls: readonly ModelCall[]): string[] {
-  const lost = calls.filter(({ outcome }) => outcome === 'aborted').length;
+function endProblems(
+  end: RunEnd,
+  plan: RunResult['plan'],
+  calls: readonly ModelCall[],
+  killedAtMs: readonly number[],
+): string[] {
+  const lost = calls.filter((call) => isLost(call, killedAtMs)).length;
   if (end.status === 'completed') {
     if (end.text === plan.text) return [];
     return [`wrong text: ${difference(plan.text, end.text)}`];
@@ -41,6 +58,21 @@ function endProblems(end: RunEnd, plan: RunResult['plan'], calls: readonly Model
   if (end.status !== 'failed' || !documented) return [`ended ${ended(end)}`];
   if (plan.text.startsWith(end.text)) return [];
   return [`wrong beginning: ${difference(plan.text, end.text)}`];
+}
+
+/** Whether its worker was lost: in the middle, or with the whole answer before it had stored it. */
+function isLost({ startedAtMs, endedAtMs, outcome }: ModelCall, killedAtMs: readonly number[]) {
+  if (outcome === 'aborted') return true;
+  const untilMs = (endedAtMs ?? Infinity) + UNSTORED_MAX_MS;
+  return killedAtMs.some((atMs) => atMs >= startedAtMs && atMs <= untilMs);
+}
+
+/** Calls that were broken off although no worker was killed: it could not store anything. */
+export function givenUp(calls: readonly ModelCall[], killedAtMs: readonly number[]): number {
+  return calls.filter(({ outcome, endedAtMs }) => {
+    if (outcome !== 'aborted' || endedAtMs === null) return false;
+    return !killedAtMs.some((atMs) => Math.abs(endedAtMs - atMs) < NOTICED_MS);
+  }).length;
 }
 
 /** The longest time that two calls for the same request were under way together. */
@@ -55,23 +87,65 @@ export function overlapMs(calls: readonly ModelCall[]): number {
   return longest;
 }
 
+export interface Takeover {
+  /** The plan's id. */
+  readonly run: string;
+  /** When its worker died, epoch milliseconds. */
+  readonly lostAtMs: number;
+  readonly tookMs: number;
+}
+
 /** From each call that its worker's death broke off to the next one, or to the end of the run. */
-export function takeoversMs({ endSeenAtMs }: RunResult, calls: readonly ModelCall[]): number[] {
-  return calls.flatMap(({ outcome, endedAtMs }, index) => {
+export function takeoversOf({ plan, endSeenAtMs }: RunResult, calls: readonly ModelCall[]) {
+  return calls.flatMap(({ outcome, endedAtMs }, index): Takeover[] => {
     if (outcome !== 'aborted' || endedAtMs === null) return [];
-    return [(calls[index + 1]?.startedAtMs ?? endSeenAtMs) - endedAtMs];
+    const tookMs = (calls[index + 1]?.startedAtMs ?? endSeenAtMs) - endedAtMs;
+    return [{ run: plan.id, lostAtMs: endedAtMs, tookMs }];
   });
 }
 
-/** The row of the table, and a violation if take-overs take too long. */
-export function takeoverFigures(takeovers: readonly number[]) {
+/**
+ * The rows of the table, and a violation that names the slow ones if take-overs take too long.
+ * Nobody can take over while nobody leads the log, so on several nats-servers an election's time
+ * does not count for the bound; both are reported.
+ */
+export function takeoverFigures(takeovers: readonly Takeover[], elections: readonly Election[]) {
   if (takeovers.length === 0) return { figures: { takeovers: 0 }, violations: [] };
-  const [p50, p95, most] = [50, 95, 100].map((p) => Math.round(percentile(takeovers, p)));
-  const slow = (p95 ?? Infinity) > TAKEOVER_P95_MAX_MS;
+  const counted = takeovers.map((each) => ({ ...each, tookMs: withoutElections(each, elections) }));
+  const slow = counted
+    .filter(({ tookMs }) => tookMs > TAKEOVER_P95_MAX_MS)
+    .map(
+      ({ run, lostAtMs, tookMs }) => `${run} lost at ${timeText(lostAtMs)} ${tookMs.toFixed(0)} ms`,
+    );
+  const p95 = Math.round(percentile(timesOf(counted), 95));
+  const violation = `takeover p95 is ${p95} ms, not ${TAKEOVER_P95_MAX_MS}: ${slow.join(', ')}`;
+  const longest = Math.max(0, ...elections.map(({ fromMs, untilMs }) => untilMs - fromMs));
   return {
-    figures: { takeovers: takeovers.length, 'takeover ms': `p50 ${p50}, p95 ${p95}, max ${most}` },
-    violations: slow ? [`takeover p95 is ${p95} ms, not ${TAKEOVER_P95_MAX_MS}`] : [],
+    figures: {
+      takeovers: takeovers.length,
+      'takeover ms': summaryOf(takeovers),
+      ...(elections.length === 0
+        ? {}
+        : { 'without elections': summaryOf(counted), 'longest election ms': longest }),
+    },
+    violations: p95 <= TAKEOVER_P95_MAX_MS ? [] : [violation],
   };
+}
+
+function withoutElections({ lostAtMs, tookMs }: Takeover, elections: readonly Election[]): number {
+  const doneAtMs = lostAtMs + tookMs;
+  return elections.reduce((left, { fromMs, untilMs }) => {
+    return left - Math.max(0, Math.min(untilMs, doneAtMs) - Math.max(fromMs, lostAtMs));
+  }, tookMs);
+}
+
+function summaryOf(takeovers: readonly Takeover[]): string {
+  const [p50, p95, most] = [50, 95, 100].map((p) => Math.round(percentile(timesOf(takeovers), p)));
+  return `p50 ${p50}, p95 ${p95}, max ${most}`;
+}
+
+function timesOf(takeovers: readonly Takeover[]): readonly number[] {
+  return takeovers.map(({ tookMs }) => tookMs);
 }
 
 /** How a run ended, in a word or two. */
@@ -85,7 +159,11 @@ function same(one: RunEnd, other: RunEnd): boolean {
 }
 
 function callText({ startedAtMs, endedAtMs, outcome }: ModelCall): string {
-  const from = new Date(startedAtMs).toISOString().slice(11, -1);
-  const until = endedAtMs === null ? 'now' : new Date(endedAtMs).toISOString().slice(11, -1);
-  return `${from} to ${until} ${outcome}`;
+  const until = endedAtMs === null ? 'now' : timeText(endedAtMs);
+  return `${timeText(startedAtMs)} to ${until} ${outcome}`;
+}
+
+/** `13:05:00.123` of an epoch time in milliseconds. */
+function timeText(atMs: number): string {
+  return new Date(atMs).toISOString().slice(11, -1);
 }

@@ -1,42 +1,30 @@
 /** `npm run drill`: the whole system while its processes come and go, and what callers saw. */
-import { runCommand, stopOnSignals } from '@switchboard/command-line';
+import { runTrial } from '@switchboard/command-line';
 import { ProcessStartError } from '@switchboard/stack';
 
 import { killDrill } from './kill-drill.ts';
-import { readOptions, USAGE } from './options.ts';
+import { type DrillName, type DrillOptions, readOptions, USAGE } from './options.ts';
 import { restartDrill } from './restart-drill.ts';
-import { table } from './result.ts';
+import { type DrillResult, type Say, table } from './result.ts';
+import { shortDrainDrill } from './short-drain-drill.ts';
+import { soakDrill } from './soak-drill.ts';
+import { stoppedDrill } from './stopped-drill.ts';
 
-const VIOLATIONS_SHOWN = 20;
+type Drill = (options: DrillOptions, say: Say) => Promise<DrillResult>;
 
-async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2));
-  if (options === 'help') {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const output = options.json ? process.stderr : process.stdout;
-  const startedAtMs = performance.now();
-  const say = (line: string): void => {
-    const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
-    output.write(`${String(seconds).padStart(5)} s  ${line}\n`);
-  };
-  stopOnSignals();
-  say(`${options.drill} drill, seed ${options.seed}`);
-  const drill = options.drill === 'restart' ? restartDrill : killDrill;
-  const result = await drill(options, say);
-  const { violations } = result;
-  output.write(`\n${table(result)}\n\n`);
-  for (const violation of violations.slice(0, VIOLATIONS_SHOWN)) output.write(`${violation}\n`);
-  output.write(violations.length === 0 ? 'PASS\n' : `FAIL: ${violations.length} violations\n`);
-  if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  return violations.length === 0 ? 0 : 1;
-}
+const DRILLS: Readonly<Record<DrillName, Drill>> = {
+  restart: (options, say) => (options.shortDrain ? shortDrainDrill : restartDrill)(options, say),
+  kill: killDrill,
+  soak: soakDrill,
+  stopped: stoppedDrill,
+};
 
-await runCommand(main, {
+await runTrial({
   usage: USAGE,
-  explain: (error) => {
-    if (error instanceof ProcessStartError) return error.message;
-    return `The drill failed: ${error instanceof Error ? error.stack : String(error)}`;
-  },
+  read: readOptions,
+  title: ({ drill, seed }) => `${drill} drill, seed ${seed}`,
+  run: async (options, say) => await DRILLS[options.drill](options, say),
+  table,
+  problems: ({ violations }) => violations,
+  expected: [ProcessStartError],
 });

@@ -20,7 +20,28 @@ describe('the command line of a drill', () => {
     assert.deepEqual([options.streamSeconds, options.streams], [60, 20]);
   });
 
-  for (const argv of [[], ['stop'], ['kill', 'restart'], ['kill', '--seconds', '1']]) {
+  it('knows that workers may not finish what runs', () => {
+    const options = readOptions(['restart', '--short-drain']);
+    assert.ok(options !== 'help');
+    assert.equal(options.shortDrain, true);
+  });
+
+  it('stops a worker for three minutes, and has one nats-server', () => {
+    const options = readOptions(['stopped']);
+    assert.ok(options !== 'help');
+    assert.deepEqual([options.seconds, options.replicas], [180, 1]);
+  });
+
+  const wrong = [
+    [],
+    ['stop'],
+    ['kill', 'restart'],
+    ['kill', '--seconds', '1'],
+    ['soak', '--seconds', '59'],
+    ['stopped', '--seconds', '19'],
+    ['kill', '--replicas', '2'],
+  ];
+  for (const argv of wrong) {
     it(`is refused: ${argv.join(' ') || 'nothing'}`, () => {
       assert.throws(() => readOptions(argv), UsageError);
     });

@@ -7,8 +7,7 @@ export interface DrillResult {
   readonly violations: readonly string[];
 }
 
-/** Says a line of progress. */
-export type Say = (line: string) => void;
+export type { Say } from '@switchboard/command-line';
 
 export function table({ figures }: DrillResult): string {
   const rows = Object.entries(figures);

@@ -1,5 +1,13 @@
 /** Words that name their answer and their place in it: one token of the simulator each. */
 
+const PACE_MS = 400;
+
+/** What to ask a model that echoes for, so that its answer takes so long. */
+export function echoOf(id: string, seconds: number): { script: string; text: string } {
+  const text = wordsOf(id, Math.ceil((seconds * 1_000) / PACE_MS));
+  return { script: `text=echo,pace=${PACE_MS}`, text };
+}
+
 export function wordsOf(id: string, count: number): string {
   return Array.from({ length: count }, (_, index) => `${id}.${index}`).join(' ');
 }

@@ -22,6 +22,9 @@ const NATS_LEVELS: Readonly<Record<string, number>> = {
   FTL: 60,
 };
 
+/** Its users are made anew at each start, and their passwords guarded by the rights of a file. */
+const KNOWN = /^Plaintext passwords detected/;
+
 interface Entry {
   readonly level: number;
   readonly text: string;
@@ -30,7 +33,7 @@ interface Entry {
 /** A warning or error as one short line, or undefined for what a person need not see. */
 export function humanLine(processName: string, line: string): string | undefined {
   const entry = read(line);
-  if (entry.level < WARN || entry.text === '') return undefined;
+  if (entry.level < WARN || entry.text === '' || KNOWN.test(entry.text)) return undefined;
   const word = entry.level > WARN ? 'error' : 'warning';
   const text = entry.text.slice(0, TEXT_LENGTH_MAX);
   return `${new Date().toTimeString().slice(0, 8)} ${processName} ${word}: ${text}`;

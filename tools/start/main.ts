@@ -32,7 +32,8 @@ async function start(options: StartOptions): Promise<Stack> {
       if (shown !== undefined) process.stdout.write(`${shown}\n`);
     },
   });
-  say(startScreen(stack.url, options, endpoint, await agentsOf(stack.url)));
+  const agents = await agentsOf(stack.url);
+  say(startScreen(stack.url, options, endpoint, agents, stack.nats.operatorFile));
   return stack;
 }
 

@@ -7,6 +7,7 @@ export function startScreen(
   options: StartOptions,
   endpoint: ModelEndpoint,
   agents: readonly string[],
+  operatorFile?: string,
 ): string {
   // A wildcard is no name to send.
   const agent = agents.find((name) => !name.endsWith('/*')) ?? agents[0] ?? 'assistant';
@@ -14,13 +15,17 @@ export function startScreen(
   const slots = workers * poolSize;
   const hint = endpoint.simulated ? ' (set OPENAI_API_KEY or OPENAI_BASE_URL for a real one)' : '';
   const body = `{"model":"${agent}","stream":true,"messages":[{"role":"user","content":"Hello"}]}`;
+  const nats =
+    operatorFile === undefined
+      ? ''
+      : `\n  NATS           . ${operatorFile}   (for the nats CLI; secret)`;
   return `
 Switchboard is ready: ${url}/v1
 
   runs at once   ${slots} (${workers} worker${workers === 1 ? '' : 's'} x ${poolSize} slots)
   model          ${endpoint.label}${hint}
   agents         ${agents.join(', ')}
-  API reference  ${url}/docs
+  API reference  ${url}/docs${nats}
 
 Try it:
 

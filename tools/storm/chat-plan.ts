@@ -1,7 +1,7 @@
 /** What one request asks for, drawn from the seed, and what its answer has to be. */
 import type { SeededRandom } from '@switchboard/testkit';
 
-import type { ProfileName } from './agents-file.ts';
+import type { ProfileName } from './agents.ts';
 
 export interface ChatPlan {
   /** Sent as `x-request-id`; unique in the storm. */

@@ -1,16 +1,19 @@
 /** The processes of the storm. Places are fixed; the process in a place may be replaced. */
 import {
+  NatsAccess,
   startGateway,
   startNats,
   startSimulator,
   startWorker,
+  untilReady,
+  writeAgentsFile,
   type ManagedProcess,
   type NatsServer,
   type Simulator,
 } from '@switchboard/stack';
 import { Cable } from '@switchboard/testkit';
 
-import { writeAgentsFile } from './agents-file.ts';
+import { AGENTS } from './agents.ts';
 import { nowMs } from './clock.ts';
 import type { Ledger, WorkerLife } from './ledger.ts';
 
@@ -22,7 +25,6 @@ export const OUTSTANDING_PER_USER_MAX = 8;
 /** Short, so that a worker that is told to go hands back and breaks off what runs. */
 const WORKER_DRAIN_MS = [300, 3_000] as const;
 const GATEWAY_DRAIN_MS = 2_000;
-const READY_TIMEOUT_MS = 30_000;
 const STOP_BUDGET_MS = 20_000;
 
 export interface GatewayPlace {
@@ -51,7 +53,7 @@ export class Fleet {
   readonly workers: WorkerPlace[] = [];
   readonly #ledger: Ledger;
   readonly #onLine: OnLine;
-  readonly #agentsFile = writeAgentsFile();
+  readonly #agentsFile = writeAgentsFile(AGENTS);
   readonly #gatewayCable: Cable;
   readonly #workerCable: Cable;
   readonly #leaving: Promise<unknown>[] = [];
@@ -71,7 +73,8 @@ export class Fleet {
   }
 
   static async start(ledger: Ledger, onLine: OnLine): Promise<Fleet> {
-    const [nats, simulator] = await Promise.all([startNats(), startSimulator()]);
+    const access = NatsAccess.for({});
+    const [nats, simulator] = await Promise.all([startNats({ access }), startSimulator()]);
     const cables = [await Cable.to(nats.port), await Cable.to(nats.port)] as const;
     const fleet = new Fleet({ nats, simulator, cables }, ledger, onLine);
     const places = (count: number) => Array.from({ length: count }, (_, place) => place);
@@ -91,13 +94,14 @@ export class Fleet {
       name,
       natsUrl: cable?.url ?? this.nats.url,
       env: {
+        ...this.nats.access?.environment('gateway'),
         AGENTS_FILE: this.#agentsFile,
         MAX_OUTSTANDING_PER_USER: String(OUTSTANDING_PER_USER_MAX),
         DRAIN_TIMEOUT_MS: String(GATEWAY_DRAIN_MS),
       },
       onLine: (line) => this.#onLine(name, line),
     });
-    await isReady(url);
+    await untilReady(url);
     this.gateways[place] = { name, process, url, cable };
   }
 
@@ -118,9 +122,11 @@ export class Fleet {
       poolSize: SLOTS_PER_WORKER,
       openaiBaseUrl: this.simulator.baseUrl,
       env: {
+        ...this.nats.access?.environment('worker'),
         AGENTS_FILE: this.#agentsFile,
         WORKER_NAME: name,
         DRAIN_TIMEOUT_MS: String(WORKER_DRAIN_MS[this.#workersStarted % 2]),
+        ALLOW_SHORT_DRAIN: 'true',
       },
       onLine: (line) => this.#onLine(name, line),
     });
@@ -143,7 +149,7 @@ export class Fleet {
       ...this.gateways.map(({ url }) => url),
       ...this.workers.map(({ healthUrl }) => healthUrl),
     ];
-    await Promise.all(urls.map(isReady));
+    await Promise.all(urls.map(untilReady));
   }
 
   async stop(): Promise<void> {
@@ -154,17 +160,5 @@ export class Fleet {
     await this.nats.stop();
     this.#gatewayCable.close();
     this.#workerCable.close();
-  }
-}
-
-/** Waits until `/readyz` says so: a service listens before NATS has answered it. */
-export async function isReady(url: string): Promise<void> {
-  const deadlineMs = nowMs() + READY_TIMEOUT_MS;
-  for (;;) {
-    const response = await fetch(`${url}/readyz`).catch(() => undefined);
-    await response?.body?.cancel();
-    if (response?.ok === true) return;
-    if (nowMs() > deadlineMs) throw new Error(`${url} did not get ready in time`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,4 +1,5 @@
 /** What NATS itself knows: requests as they are stored, and the event log. Reads only. */
+import type { NatsServer } from '@switchboard/stack';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import {
@@ -43,9 +44,10 @@ export class Observer {
     });
   }
 
-  static async start(url: string, ledger: Ledger): Promise<Observer> {
+  static async start({ access, url }: NatsServer, ledger: Ledger): Promise<Observer> {
     const connection = await connect({
       servers: url,
+      ...(access && { user: access.operator.user, pass: access.operator.password }),
       name: 'storm',
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,

@@ -35,6 +35,8 @@ export interface StormFigures {
   readonly idleWhileWaitingMs: Spread;
   /** Share of all processors' time that was used, by whomever. */
   readonly machineBusyShare: number;
+  /** Share of it that the host of this virtual machine gave to others. */
+  readonly machineStolenShare: number;
   readonly longestIdle: readonly IdleInterval[];
   /** Tokens that the model made after the client's socket had closed, away from faults. */
   readonly tokensAfterLeaving: Spread;
@@ -89,7 +91,7 @@ export function table(result: StormResult): string {
     ['most running at once', String(result.maxRunning)],
     ['idle while waiting, ms', spreadText(idle)],
     ['  with a saturated machine', spreadText(result.idleInAllMs)],
-    ['  machine busy', `${(result.machineBusyShare * 100).toFixed(0)} %`],
+    ['  machine', machineText(result)],
     ...result.longestIdle.map((each): [string, string] => ['  the longest', idleText(each)]),
     ['tokens after leaving', spreadText(tokens)],
     ['429 below the cap in faults', String(result.refusedDuringFaults)],
@@ -97,6 +99,14 @@ export function table(result: StormResult): string {
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+function machineText({ machineBusyShare, machineStolenShare }: StormFigures): string {
+  return `${percent(machineBusyShare)} busy, ${percent(machineStolenShare)} taken by its host`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
 }
 
 function idleText({ fromMs, ms, waiting, busy }: IdleInterval): string {

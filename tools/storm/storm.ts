@@ -43,7 +43,7 @@ export class Storm {
   async run(): Promise<StormResult> {
     const { seed, seconds, kills } = this.#options;
     const fleet = await Fleet.start(this.#ledger, (name, line) => this.#onLine(name, line));
-    const observer = await Observer.start(fleet.nats.url, this.#ledger);
+    const observer = await Observer.start(fleet.nats, this.#ledger);
     const model = new Model(fleet.simulator.url);
     const ledger = this.#ledger;
     const load = new Load({ fleet, ledger, seed, onEnd: (chat) => this.#onEnd(chat, model) });

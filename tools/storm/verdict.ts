@@ -24,6 +24,8 @@ import {
 const LONGEST_SHOWN = 3;
 /** Promised while nothing is killed. */
 const IDLE_P99_MAX_MS = 20;
+/** With fewer of them, away from moments when the machine had no time, a p99 says nothing. */
+const IDLE_COUNT_MIN = 100;
 
 export interface Verdict {
   readonly violations: readonly Violation[];
@@ -63,6 +65,7 @@ export function judge(
       maxRunning: bound.maxRunning,
       ...idleFigures(ledger, machine, within),
       machineBusyShare: machine.busyShare,
+      machineStolenShare: machine.stolenShare,
       tokensAfterLeaving: spread(calm.map(({ tokens }) => tokens)),
       refusedDuringFaults: refusals.duringFaults.length,
     },
@@ -84,8 +87,8 @@ function idleFigures(ledger: Ledger, { saturated }: MachineLoad, within: Interva
 /** Why a storm does not pass; empty when it does. */
 export function problems(result: StormResult): string[] {
   const found = result.violations.length === 0 ? [] : [`${result.violations.length} violations`];
-  const { p99 } = result.idleWhileWaitingMs;
-  if (p99 > IDLE_P99_MAX_MS) {
+  const { count, p99 } = result.idleWhileWaitingMs;
+  if (count >= IDLE_COUNT_MIN && p99 > IDLE_P99_MAX_MS) {
     const most = `not ${IDLE_P99_MAX_MS}`;
     found.push(`a slot was idle while a request waited for ${p99} ms (p99), ${most}`);
   }

@@ -17,13 +17,20 @@ function say(line: string): void {
 
 function usage(): string {
   const width = Math.max(...PARTS.map((part) => part.name.length));
-  const parts = PARTS.map((part) => `  ${part.name.padEnd(width)}  ${part.title}`);
+  const list = (apart: boolean): readonly string[] =>
+    PARTS.filter((part) => part.apart === apart).map(
+      (part) => `  ${part.name.padEnd(width)}  ${part.title}`,
+    );
   return [
     'Usage: npm test -- [part ...]',
     '',
-    'Runs the named parts, or all of them, in this order:',
+    'Runs the named parts, or all of these, in this order:',
     '',
-    ...parts,
+    ...list(false),
+    '',
+    'Only when named, since they take minutes each (.ci/run runs them too):',
+    '',
+    ...list(true),
     '',
     `Full logs: ${relative(root, logDirectory)}`,
   ].join('\n');
@@ -36,7 +43,7 @@ function selectParts(names: readonly string[]): readonly Part[] | undefined {
     process.stderr.write(`There is no part called ${unknown}.\n\n${usage()}\n`);
     return undefined;
   }
-  return names.length === 0 ? PARTS : PARTS.filter((part) => names.includes(part.name));
+  return PARTS.filter(({ apart, name }) => (names.length === 0 ? !apart : names.includes(name)));
 }
 
 function describeOutcome(outcome: PartOutcome, seconds: string): string {

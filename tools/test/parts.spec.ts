@@ -17,6 +17,8 @@ const FILES = [
   'services/gateway/src/node_modules/x/x.spec.ts',
   'test/storm/conservation.storm.spec.ts',
   'test/whole.int.spec.ts',
+  'tools/drill/judge.spec.ts',
+  'tools/drill/test/kill.drill.spec.ts',
   'tools/start/options.spec.ts',
   'tools/stack/test/nats.int.spec.ts',
   'tools/tidy/rules/size.spec.ts',
@@ -44,7 +46,7 @@ describe('the parts of npm test', () => {
       lint: [],
       types: [],
       tidy: ['tools/tidy/rules/size.spec.ts'],
-      unit: [UNIT, 'tools/start/options.spec.ts'],
+      unit: [UNIT, 'tools/drill/judge.spec.ts', 'tools/start/options.spec.ts'],
       integration: [
         'libs/pool/test/pool.int.spec.ts',
         'test/whole.int.spec.ts',
@@ -52,6 +54,7 @@ describe('the parts of npm test', () => {
       ],
       fault: ['libs/pool/test/pool.fault.spec.ts'],
       storm: ['test/storm/conservation.storm.spec.ts'],
+      drill: ['tools/drill/test/kill.drill.spec.ts'],
     });
   });
 

@@ -18,6 +18,8 @@ export interface Part {
   readonly closeTimeoutMs: number;
   /** How long one command or one file may take before it is killed as failed, milliseconds. */
   readonly timeoutMs: number;
+  /** A suite of its own, `npm run test:<name>`: a plain `npm test` leaves it out. */
+  readonly apart: boolean;
 }
 
 export interface Command {
@@ -56,6 +58,13 @@ export const PARTS: readonly Part[] = [
     timeoutMs: 20 * MINUTE_MS,
     concurrency: 1,
   },
+  {
+    ...tests('drill', 'kills, restarts and a soak', named('drill')),
+    testTimeoutMs: 8 * MINUTE_MS,
+    timeoutMs: 10 * MINUTE_MS,
+    concurrency: 1,
+    apart: true,
+  },
 ];
 
 /** Test files outside `src`: they need processes, and are named after what they do with them. */
@@ -73,7 +82,9 @@ export function filesOf(part: Part, root: string): readonly string[] {
 }
 
 function isUnit(file: string): boolean {
-  return !/\.(int|fault|storm)\.spec\.ts$/.test(file) && !file.startsWith(join('tools', 'tidy'));
+  return (
+    !/\.(int|fault|storm|drill)\.spec\.ts$/.test(file) && !file.startsWith(join('tools', 'tidy'))
+  );
 }
 
 /** The TypeScript projects that have something to check. */
@@ -108,6 +119,7 @@ function tests(name: string, title: string, patterns: readonly string[]): Part {
     testTimeoutMs: MINUTE_MS,
     closeTimeoutMs: 45_000,
     timeoutMs: 5 * MINUTE_MS,
+    apart: false,
   };
 }
 

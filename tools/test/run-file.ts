@@ -9,6 +9,9 @@ import type { TestResult } from './test-event.ts';
 
 const REPORTER = fileURLToPath(new URL('reporter.ts', import.meta.url));
 
+/** What a test file prints of tests that this machine has no means for, and why it has not. */
+const NOT_RUN = 'not run: ';
+
 /**
  * Runs one test file in a process of its own and returns its results. A file that tests nothing,
  * that crashes, or whose process does not end after its tests, has a failed result for that.
@@ -51,6 +54,9 @@ export async function runFile(
   clearTimeout(closeTimer);
   printed.push(...lines.filter((line) => line !== '' && readMessage(line) === undefined));
   appendFileSync(log, [`\n# ${file}`, ...printed, ''].join('\n'));
+  const notRun = printed.filter((line) => line.startsWith(NOT_RUN));
+  for (const line of notRun) context.say(line);
+  if (results.length === 0) results.push(...notRun.map(skipped));
 
   const left = 'The tests are over but the process did not end: something is left open.';
   const problem = leftBehind ? left : problemOf(code, results, part);
@@ -59,6 +65,10 @@ export async function runFile(
     results.push({ kind: 'result', outcome: 'failed', name: 'the file as a whole', error });
   }
   return results;
+}
+
+function skipped(name: string): TestResult {
+  return { kind: 'result', outcome: 'skipped', name };
 }
 
 /** What is wrong with a file beyond its tests, or undefined. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readWorkerConfig } from './config.ts';
+import { coversRuns, readWorkerConfig } from './config.ts';
 
 const problemsOf = (env: Record<string, string>): string => {
   try {
@@ -35,4 +35,22 @@ test('all problems come together, by name and without their values', () => {
   for (const name of ['OPENAI_BASE_URL', 'POOL_SIZE', 'WORKER_POOL', 'NATS_TOKEN', 'NATS_PASSWORD'])
     assert.ok(problems.includes(name), `${name} is not named`);
   assert.equal(problems.includes('hidden'), false);
+});
+
+test('a drain that is shorter than the longest run and its end is refused, unless it is allowed', () => {
+  const agents = [
+    { name: 'brief', timeout: 30 },
+    { name: 'long/*', timeout: 90.5 },
+  ];
+  const covers = (env: Record<string, string>): boolean =>
+    coversRuns(readWorkerConfig({ OPENAI_API_KEY: 'k', ...env }), agents);
+  assert.equal(covers({}), true);
+  assert.equal(covers({ DRAIN_TIMEOUT_MS: '100500' }), true);
+  assert.throws(() => covers({ DRAIN_TIMEOUT_MS: '100499' }), {
+    name: 'ConfigError',
+    message:
+      /DRAIN_TIMEOUT_MS: 100499 .* long\/\* .* 90500 ms.* least 100500,.* ALLOW_SHORT_DRAIN=true/,
+  });
+  assert.equal(covers({ DRAIN_TIMEOUT_MS: '100499', ALLOW_SHORT_DRAIN: 'true' }), false);
+  assert.equal(covers({ DRAIN_TIMEOUT_MS: '100499', ALLOW_SHORT_DRAIN: '1' }), false);
 });

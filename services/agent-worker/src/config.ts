@@ -1,6 +1,7 @@
 /** The worker's configuration: the only place of the service that reads the environment. */
 import { hostname } from 'node:os';
 import { isToken } from '@switchboard/contract';
+import type { AgentProfile } from '@switchboard/contract';
 import * as option from '@switchboard/platform/config';
 import type { Config, Environment } from '@switchboard/platform/config';
 import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
@@ -55,10 +56,18 @@ export const WORKER_OPTIONS = option.defineOptions({
   DRAIN_TIMEOUT_MS: option.duration({
     doc:
       'How long running requests may go on after SIGTERM; what has shown nothing by then is ' +
-      'handed back. Should exceed the longest `timeout` of the agents by 10 s.',
+      'handed back. Must exceed the longest `timeout` of the agents of this pool by 10 s.',
     default: 620_000,
     min: 1,
-    max: 86_400_000,
+    // The longest timeout that an agent may have, and an hour.
+    max: 90_000_000,
+  }),
+  ALLOW_SHORT_DRAIN: option.boolean({
+    doc:
+      'Start although `DRAIN_TIMEOUT_MS` is shorter than that. A restart then ends what it cuts ' +
+      'off in mid-answer as `worker_lost`, or begins it again, visibly, where the agent says ' +
+      '`on_worker_lost: restart`.',
+    default: false,
   }),
   LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
     doc: 'Least level that is logged.',
@@ -85,5 +94,29 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       message: 'letters, digits, _ and -, at most 64',
     },
     ...option.NATS_CHECKS,
+  ]);
+}
+
+/** What a drain needs besides the longest run: time to store its end. */
+const DRAIN_MARGIN_MS = 10_000;
+
+/**
+ * Whether the drain covers the longest run of these agents. @throws ConfigError when it does not,
+ * and ALLOW_SHORT_DRAIN does not say that this is meant
+ */
+export function coversRuns(
+  { allowShortDrain, drainTimeoutMs }: WorkerConfig,
+  profiles: readonly Pick<AgentProfile, 'name' | 'timeout'>[],
+): boolean {
+  const [longest] = profiles.toSorted((one, other) => other.timeout - one.timeout);
+  if (longest === undefined) return true;
+  const timeoutMs = longest.timeout * 1_000;
+  const neededMs = Math.ceil(timeoutMs + DRAIN_MARGIN_MS);
+  if (drainTimeoutMs >= neededMs) return true;
+  if (allowShortDrain) return false;
+  throw new option.ConfigError([
+    `DRAIN_TIMEOUT_MS: ${drainTimeoutMs} is too short: a run of the agent ${longest.name} may ` +
+      `take ${timeoutMs} ms, and a restart would cut it off. Set it to at least ${neededMs}, ` +
+      "make the agent's timeout shorter, or allow it with ALLOW_SHORT_DRAIN=true",
   ]);
 }

@@ -2,6 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import { inboxPrefix } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
 import {
   ConfigError,
@@ -16,15 +17,13 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { readWorkerConfig } from './config.ts';
+import { coversRuns, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { OpenAiProvider } from './llm/openai-provider.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
-/** What a drain needs besides the longest run. */
-const DRAIN_MARGIN_MS = 10_000;
 const OPENAI_URL = 'https://api.openai.com/v1';
 
 try {
@@ -40,10 +39,11 @@ async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
   const profiles = loadAgentProfiles(config.agentsFile, builtIn);
-  warnOfShortDrain(config, profiles, log);
+  checkAgents(config, profiles, log);
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
+    inboxPrefix: inboxPrefix('worker'),
     log,
   });
   const provider = new OpenAiProvider({
@@ -70,6 +70,7 @@ async function start(config: WorkerConfig): Promise<void> {
     host: config.healthHost,
     port: config.healthPort,
     ready: () => ({ nats: link.connected, pulling: server.ready }),
+    problem: () => link.problem,
     log,
   });
   const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
@@ -117,18 +118,14 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   return lifecycle;
 }
 
-function warnOfShortDrain(
-  config: WorkerConfig,
-  profiles: readonly AgentProfile[],
-  log: Logger,
-): void {
-  const mine = profiles.filter((profile) => profile.pool === config.workerPool);
+/** @throws ConfigError when a restart would cut runs off that nobody allowed it to */
+function checkAgents(config: WorkerConfig, profiles: readonly AgentProfile[], log: Logger): void {
+  const { drainTimeoutMs, workerPool: pool } = config;
+  const mine = profiles.filter((profile) => profile.pool === pool);
   if (mine.length === 0) {
-    log.warn({ pool: config.workerPool }, 'no agent names this pool: there will be nothing to run');
-    return;
+    log.warn({ pool }, 'no agent names this pool: there will be nothing to run');
   }
-  const neededMs = Math.max(...mine.map(({ timeout }) => timeout * 1_000)) + DRAIN_MARGIN_MS;
-  if (config.drainTimeoutMs >= neededMs) return;
-  const fields = { drainTimeoutMs: config.drainTimeoutMs, neededMs };
-  log.info(fields, 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off');
+  if (coversRuns(config, mine)) return;
+  const text = 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off';
+  log.warn({ drainTimeoutMs }, text);
 }

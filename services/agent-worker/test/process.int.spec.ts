@@ -63,12 +63,16 @@ test('with NATS away the worker lives, is not ready, and ends with 0', async () 
   assert.match(output(), /"msg":"shut down"/);
 });
 
-test('a drain that is shorter than the longest run is warned of by name', async () => {
-  const { child, output } = startWorker({
+test('a drain that is shorter than the longest run is refused, and warned of where it is allowed', async () => {
+  const env = {
     NATS_URL: `nats://127.0.0.1:${await freePort()}`,
     OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
     DRAIN_TIMEOUT_MS: '30000',
-  });
+  };
+  const refused = startWorker(env);
+  assert.equal(await exitCode(refused.child), 1);
+  assert.match(refused.output(), /DRAIN_TIMEOUT_MS: 30000 is too short: .*at least 610000/);
+  const { child, output } = startWorker({ ...env, ALLOW_SHORT_DRAIN: 'true' });
   await until(() => output().includes('DRAIN_TIMEOUT_MS is shorter'), { what: 'the warning' });
   child.kill('SIGKILL');
   await exitCode(child);

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { cpuBetween } from '@switchboard/stack';
+
 import { INSTANT_MODEL } from '../bench-stack.ts';
 import type { BenchStack } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
-import { cpuBetween } from '../process-usage.ts';
 import { atMost, reported } from '../row.ts';
 import type { Row } from '../row.ts';
 import { HAND_OFF_BOUND_MS } from './hand-off.ts';

@@ -1,5 +1,6 @@
+import { cpuBetween } from '@switchboard/stack';
+
 import type { Figure } from '../figure.ts';
-import { cpuBetween } from '../process-usage.ts';
 import { exactly, reported } from '../row.ts';
 import type { Row } from '../row.ts';
 import { median, percentile } from '../statistics.ts';

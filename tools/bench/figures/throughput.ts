@@ -1,6 +1,7 @@
+import { cpuBetween } from '@switchboard/stack';
+
 import { INSTANT_MODEL } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
-import { cpuBetween } from '../process-usage.ts';
 import { reported } from '../row.ts';
 import type { Row } from '../row.ts';
 import { median, percentile } from '../statistics.ts';

@@ -116,7 +116,7 @@ describe('npm run dead-letters', () => {
     assert.equal(replayed.code, 1);
     const { replayed: queued, failed }: { replayed: { run: string }[]; failed: object[] } =
       JSON.parse(replayed.out);
-    assert.match(queued[0]?.run ?? '', /^replay_[0-9a-f]{22}$/);
+    assert.match(queued[0]?.run ?? '', /^replay1-aaaaaaaaaa_[0-9a-f]{22}$/);
     assert.deepEqual(failed, [{ id: unreadable, why: 'its request cannot be read' }]);
 
     const purged = await command(`purge ${unreadable}`);

@@ -10,27 +10,47 @@ import { guardFolder } from './guardian.ts';
 import type { LineListener } from './line-log.ts';
 import { ManagedProcess } from './managed-process.ts';
 import type { Exit } from './managed-process.ts';
+import type { NatsAccess } from './nats-access.ts';
 
 export interface NatsOptions {
+  /** How the process is called in messages; default `nats-server`. */
+  readonly name?: string;
   /** Default: a free one that survives restarts. */
   readonly port?: number;
   /** Where JetStream keeps its files; default a temporary folder that `stop` removes. */
   readonly storeDir?: string;
   /** Default 8 MiB. */
   readonly maxPayloadBytes?: number;
-  /** More lines of nats-server configuration, such as `authorization { ... }`. */
+  /** Who may do what; without it everybody may do everything. */
+  readonly access?: NatsAccess | undefined;
+  /** More lines of nats-server configuration. */
   readonly extraConfig?: string;
+  /** Makes it one of several servers; see startNatsCluster. */
+  readonly member?: ClusterMember;
   readonly onLine?: LineListener | undefined;
+}
+
+export interface ClusterMember {
+  /** How the other servers know it; unique in the cluster. */
+  readonly serverName: string;
+  /** Where the others reach it. */
+  readonly routePort: number;
+  /** Of all servers of the cluster. */
+  readonly routePorts: readonly number[];
 }
 
 const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 const START_TIMEOUT_MS = 20_000;
+const OPERATOR_FILE = 'operator.env';
 
 /** A nats-server with JetStream on 127.0.0.1. */
 export class NatsServer {
-  readonly name = 'nats-server';
+  readonly name: string;
   readonly port: number;
   readonly url: string;
+  /** How the other servers of its cluster know it; empty when it is alone. */
+  readonly serverName: string;
+  readonly access: NatsAccess | undefined;
   readonly #configFile: string;
   readonly #scratch: string;
   readonly #onLine: LineListener | undefined;
@@ -40,11 +60,14 @@ export class NatsServer {
   private constructor(
     port: number,
     scratch: string,
-    onLine: LineListener | undefined,
+    { access, member, onLine }: NatsOptions,
     started: ManagedProcess,
   ) {
+    this.name = started.name;
     this.port = port;
     this.url = `nats://127.0.0.1:${port}`;
+    this.serverName = member?.serverName ?? '';
+    this.access = access;
     this.#scratch = scratch;
     this.#configFile = join(scratch, 'nats.conf');
     this.#onLine = onLine;
@@ -58,9 +81,10 @@ export class NatsServer {
     guardFolder(scratch);
     try {
       const configFile = join(scratch, 'nats.conf');
-      await fs.writeFile(configFile, configuration(port, scratch, options));
-      const started = await launch(configFile, options.onLine);
-      return new NatsServer(port, scratch, options.onLine, started);
+      await fs.writeFile(configFile, configuration(port, scratch, options), { mode: 0o600 });
+      await options.access?.writeOperatorFile(join(scratch, OPERATOR_FILE), port);
+      const started = await launch(options.name ?? 'nats-server', configFile, options.onLine);
+      return new NatsServer(port, scratch, options, started);
     } catch (error) {
       await fs.rm(scratch, { recursive: true, force: true });
       throw error;
@@ -74,6 +98,11 @@ export class NatsServer {
   /** The process of now; another one after `restart`. */
   get process(): ManagedProcess {
     return this.#process;
+  }
+
+  /** What a shell reads to be the operator: `. <file>`; undefined: everybody is. */
+  get operatorFile(): string | undefined {
+    return this.access === undefined ? undefined : join(this.#scratch, OPERATOR_FILE);
   }
 
   get exited(): Promise<Exit> {
@@ -97,7 +126,7 @@ export class NatsServer {
   /** Starts it again on the same port and store; stops it first if it still runs. */
   async restart(): Promise<void> {
     await this.#process.stop();
-    this.#process = await launch(this.#configFile, this.#onLine);
+    this.#process = await launch(this.name, this.#configFile, this.#onLine);
     for (const watcher of this.#watchers) watcher(this.#process);
   }
 
@@ -114,9 +143,13 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   return await NatsServer.start(options);
 }
 
-async function launch(configFile: string, onLine?: LineListener): Promise<ManagedProcess> {
+async function launch(
+  name: string,
+  configFile: string,
+  onLine?: LineListener,
+): Promise<ManagedProcess> {
   const started = await ManagedProcess.spawn({
-    name: 'nats-server',
+    name,
     command: await resolveProgram(NATS_SERVER),
     arguments: ['-c', configFile],
     env: childEnvironment(),
@@ -135,7 +168,21 @@ function configuration(port: number, scratch: string, options: NatsOptions): str
     `listen: "127.0.0.1:${port}"`,
     `max_payload: ${options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES}`,
     `jetstream { store_dir: ${JSON.stringify(storeDir)} }`,
+    ...(options.member === undefined ? [] : clusterConfiguration(options.member)),
+    options.access?.configuration ?? '',
     options.extraConfig ?? '',
     '',
   ].join('\n');
+}
+
+function clusterConfiguration(member: ClusterMember): readonly string[] {
+  const routes = member.routePorts.map((port) => `"nats://127.0.0.1:${port}"`);
+  return [
+    `server_name: ${JSON.stringify(member.serverName)}`,
+    'cluster {',
+    '  name: "switchboard"',
+    `  listen: "127.0.0.1:${member.routePort}"`,
+    `  routes: [${routes.join(', ')}]`,
+    '}',
+  ];
 }

@@ -1,7 +1,9 @@
 import type { LineListener } from './line-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { startNats } from './nats.ts';
-import type { NatsOptions, NatsServer } from './nats.ts';
+import { NatsAccess } from './nats-access.ts';
+import { startNatsCluster } from './nats-cluster.ts';
+import type { NatsCluster, NatsClusterOptions } from './nats-cluster.ts';
+import type { NatsServer } from './nats.ts';
 import { startGateway, startSimulator, startWorker } from './service.ts';
 import type { Gateway, ServiceProcess, Simulator, Worker } from './service.ts';
 
@@ -16,7 +18,8 @@ export interface StackOptions {
   readonly port?: number;
   /** Use a real model endpoint, set in `workerEnv`, instead of starting the simulator. */
   readonly withoutSimulator?: boolean;
-  readonly nats?: NatsOptions;
+  /** With several servers the gateways are told to keep as many replicas. */
+  readonly nats?: NatsClusterOptions;
   readonly gatewayEnv?: NodeJS.ProcessEnv;
   readonly workerEnv?: NodeJS.ProcessEnv;
   readonly simulatorEnv?: NodeJS.ProcessEnv;
@@ -37,7 +40,9 @@ const SIMULATOR_STOP_BUDGET_MS = 5_000;
  * travel, so that nothing waits for something that is already gone.
  */
 export class Stack {
+  /** The nats-server, or the first of them. */
   readonly nats: NatsServer;
+  readonly natsCluster: NatsCluster;
   readonly simulator: Simulator | undefined;
   readonly workers: Worker[] = [];
   readonly gateways: Gateway[] = [];
@@ -49,14 +54,15 @@ export class Stack {
   #workersStarted = 0;
   #gatewaysStarted = 0;
 
-  private constructor(nats: NatsServer, simulator: Simulator | undefined, options: StackOptions) {
-    this.nats = nats;
+  private constructor(nats: NatsCluster, simulator: Simulator | undefined, options: StackOptions) {
+    this.nats = nats.first;
+    this.natsCluster = nats;
     this.simulator = simulator;
     this.#options = options;
     const { promise, resolve } = Promise.withResolvers<ManagedProcess>();
     this.unexpectedExit = promise;
     this.#reportExit = resolve;
-    nats.eachProcess((started) => this.#watch(started));
+    for (const server of nats.servers) server.eachProcess((started) => this.#watch(started));
     if (simulator !== undefined) this.#watch(simulator.process);
   }
 
@@ -64,8 +70,9 @@ export class Stack {
   static async start(options: StackOptions = {}): Promise<Stack> {
     const { onProgress } = options;
     onProgress?.(options.withoutSimulator ? 'nats-server' : 'nats-server and the model simulator');
+    const access = NatsAccess.for(options.gatewayEnv ?? {}, options.workerEnv ?? {});
     const [nats, simulator] = await Promise.allSettled([
-      startNats({ ...options.nats, onLine: lineListener(options, 'nats-server') }),
+      startNatsCluster({ access, ...options.nats, onLine: lineListener(options, 'nats-server') }),
       options.withoutSimulator === true
         ? undefined
         : startSimulator({
@@ -105,7 +112,7 @@ export class Stack {
     return [
       ...[...this.gateways, ...this.workers].map((service) => service.process),
       ...(this.simulator === undefined ? [] : [this.simulator.process]),
-      this.nats.process,
+      ...this.natsCluster.servers.map((server) => server.process),
     ];
   }
 
@@ -115,10 +122,10 @@ export class Stack {
     const name = `worker ${this.#workersStarted}`;
     const worker = await startWorker({
       name,
-      natsUrl: this.nats.url,
+      natsUrl: this.natsCluster.url,
       poolSize: this.#options.poolSize ?? 10,
       openaiBaseUrl: this.simulator?.baseUrl,
-      env: { ...this.#options.workerEnv, ...env },
+      env: { ...this.nats.access?.environment('worker'), ...this.#options.workerEnv, ...env },
       onLine: lineListener(this.#options, name),
     });
     this.workers.push(worker);
@@ -132,9 +139,14 @@ export class Stack {
     const name = `gateway ${this.#gatewaysStarted}`;
     const gateway = await startGateway({
       name,
-      natsUrl: this.nats.url,
+      natsUrl: this.natsCluster.url,
       port: this.#gatewaysStarted === 1 ? (this.#options.port ?? 0) : 0,
-      env: { ...this.#options.gatewayEnv, ...env },
+      env: {
+        ...this.nats.access?.environment('gateway'),
+        ...this.natsCluster.gatewayEnv,
+        ...this.#options.gatewayEnv,
+        ...env,
+      },
       onLine: lineListener(this.#options, name),
     });
     this.gateways.push(gateway);
@@ -158,7 +170,7 @@ export class Stack {
     await stopAll(this.gateways, stopBudgetMs);
     await stopAll(this.workers, stopBudgetMs);
     await this.simulator?.process.stop(SIMULATOR_STOP_BUDGET_MS);
-    await this.nats.stop();
+    await this.natsCluster.stop();
   }
 
   #watch(started: ManagedProcess): void {

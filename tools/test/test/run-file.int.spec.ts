@@ -13,6 +13,7 @@ const FOLDER = fileURLToPath(new URL('../', import.meta.url));
 
 describe('running one test file', () => {
   let scratch = '';
+  const said: string[] = [];
 
   before(async () => {
     scratch = await fs.mkdtemp(join(tmpdir(), 'switchboard-test-'));
@@ -29,7 +30,7 @@ describe('running one test file', () => {
     const context = {
       root: FOLDER,
       logDirectory: scratch,
-      say: () => undefined,
+      say: (line: string) => said.push(line),
       signal: new AbortController().signal,
     };
     const log = join(scratch, 'log');
@@ -57,6 +58,12 @@ describe('running one test file', () => {
 
   it('fails a file without tests, which would otherwise pass unseen', async () => {
     assert.deepEqual(await run('empty'), ['failed the file as a whole: It has no tests.']);
+  });
+
+  it('says what a file has not run, and counts it as skipped', async () => {
+    const line = 'not run: python (there is no python3 on PATH)';
+    assert.deepEqual(await run('not-run'), [`skipped ${line}`]);
+    assert.deepEqual(said, [line]);
   });
 
   it('fails a file that breaks while it is loaded', async () => {
