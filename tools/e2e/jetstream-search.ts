@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
+import { runClaim, runLog } from '@switchboard/contract';
+import type { NatsServer } from '@switchboard/stack';
 import { until } from '@switchboard/testkit';
 
 const TIMEOUT_MS = 30_000;
@@ -19,6 +21,19 @@ interface Stored {
 interface Sought {
   readonly needles: readonly string[];
   readonly found: Set<string>;
+}
+
+/**
+ * Makes a queued run look as if it had been lost three times with its workers: the next one that
+ * takes it gives it up.
+ */
+export async function loseThreeTimes(search: JetStreamSearch, run: string): Promise<void> {
+  const started = { type: 'started', worker: 'lost' };
+  for (let a = 1; a <= 3; a += 1) {
+    await search.store(runClaim(run), { a, n: 1, l: a, e: [started] });
+  }
+  // Handed back, so that nobody has to wait until the last claim has run out.
+  await search.store(runLog(run, 3), { a: 3, n: 2, l: 3, e: [], back: true });
 }
 
 /**
@@ -42,10 +57,12 @@ export class JetStreamSearch {
     socket.on('error', () => undefined);
   }
 
-  static async open(port: number): Promise<JetStreamSearch> {
+  static async open({ access, port }: NatsServer): Promise<JetStreamSearch> {
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
-    socket.write('CONNECT {"verbose":false,"headers":true}\r\nSUB answers 1\r\n');
+    const { user, password: pass } = access?.operator ?? {};
+    const greeting = JSON.stringify({ verbose: false, headers: true, user, pass });
+    socket.write(`CONNECT ${greeting}\r\nSUB answers 1\r\n`);
     return new JetStreamSearch(socket);
   }
 
@@ -63,6 +80,12 @@ export class JetStreamSearch {
     this.#next.sought.push(one);
     await this.#next.pass;
     return [...one.found];
+  }
+
+  /** Stores a message as anybody may who can reach NATS. */
+  async store(subject: string, message: object): Promise<void> {
+    const answer = (await this.#request(subject, message)) as { seq?: number };
+    if (answer.seq === undefined) throw new Error(`${subject} was not stored`);
   }
 
   #plan(): { sought: Sought[]; pass: Promise<void> } {
@@ -93,13 +116,17 @@ export class JetStreamSearch {
     }
   }
 
-  /** One question at a time. */
   async #ask(call: string, question: object): Promise<unknown> {
+    return await this.#request(`$JS.API.${call}`, question);
+  }
+
+  /** One at a time. */
+  async #request(subject: string, question: object): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.#onAnswer = resolve;
     const json = JSON.stringify(question);
-    this.#socket.write(`PUB $JS.API.${call} answers ${Buffer.byteLength(json)}\r\n${json}\r\n`);
-    return await until(() => promise, { what: call, timeoutMs: TIMEOUT_MS });
+    this.#socket.write(`PUB ${subject} answers ${Buffer.byteLength(json)}\r\n${json}\r\n`);
+    return await until(() => promise, { what: subject, timeoutMs: TIMEOUT_MS });
   }
 
   /** Takes everything that is whole from what was received. */

@@ -81,6 +81,8 @@ export class ReadResponse {
     this.last = type;
     this.error = type === 'error' ? code : undefined;
     if (type === 'error') return;
+    // Said again while it waits, with its place in the queue.
+    if (type === 'response.queued' && number === this.#after) return;
     if (number !== this.#after + 1) throw new Error(`event ${number} came after ${this.#after}`);
     this.#after = number;
     this.id ||= response?.id ?? '';

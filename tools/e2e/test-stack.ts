@@ -1,11 +1,8 @@
-import { findStablePort, startStack } from '@switchboard/stack';
-import type { Stack, StackOptions } from '@switchboard/stack';
+import { findStablePort, startStack, StreamMonitor, writeAgentsFile } from '@switchboard/stack';
+import type { Agent, Stack, StackOptions } from '@switchboard/stack';
 import { until } from '@switchboard/testkit';
 
-import { writeAgentsFile } from './agents-file.ts';
-import type { Agent } from './agents-file.ts';
 import { SimulatorClient } from './simulator-client.ts';
-import { StreamMonitor } from './stream-monitor.ts';
 
 export interface TestStackOptions extends StackOptions {
   /** Instead of the built-in agents. */

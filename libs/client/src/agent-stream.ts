@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenAI } from 'openai';
 import { addOutputText } from 'openai/lib/ResponsesParser';
 import type * as SDK from 'openai/resources/responses/responses';
-import { AgentError, askedToWaitMs, mayGoBetter, throwIfFailed, toAgentError } from './errors.ts';
+import { AgentError, askedToWaitMs, mayGoBetter, toAgentError } from './errors.ts';
 
 export interface Limits {
   /** Attempts in a row that bring nothing new; default 10. */
@@ -18,16 +18,29 @@ export interface Limits {
 
 export type Connection = Limits & { readonly openai: OpenAI };
 
-/** A run to be started, which is cancelled when its reader leaves; or one that goes on anyway. */
-export type Source =
-  | { readonly body: SDK.ResponseCreateParamsStreaming; readonly headers: Record<string, string> }
-  | { readonly id: string; readonly startingAfter: number | undefined };
+type Events = PromiseLike<AsyncIterable<SDK.ResponseStreamEvent>>;
+
+export interface FollowOptions {
+  /** Stops the reading. */
+  readonly signal?: AbortSignal | undefined;
+  /** Number of the last event that is known already; default: all are wanted. */
+  readonly startingAfter?: number | undefined;
+}
+
+/** A run that `start` begins and a leaving reader ends, or one that has an id and goes on. */
+interface Reading extends FollowOptions {
+  /** Asked again, with the same key, it joins the run that it has started. */
+  readonly start?: (request: OpenAI.RequestOptions) => Events;
+  readonly id?: string;
+}
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
 /** How long a caller who leaves before the run has a name waits for that. */
 const NAME_TIMEOUT_MS = 2_000;
 const CANCEL = { maxRetries: 3, timeout: 5_000 };
+/** Statuses of a run that has ended. */
+const ENDS = new Set<unknown>(['completed', 'incomplete', 'failed', 'cancelled']);
 
 /**
  * A run while it is read, over as many connections as that takes. It is read once, in one of three
@@ -36,20 +49,22 @@ const CANCEL = { maxRetries: 3, timeout: 5_000 };
  */
 export class AgentStream implements AsyncIterable<string> {
   readonly #connection: Connection;
-  readonly #source: Source;
+  readonly #start: Reading['start'];
   readonly #signal: AbortSignal;
   #used = false;
   #id: string | undefined;
+  /** Number of the last event. */
   #last: number | undefined;
+  #final: SDK.Response | undefined;
   /** Failures in a row, and when the first of them was. */
   #failures = 0;
-  #failingSince = 0;
+  #failingSinceMs = 0;
 
-  constructor(connection: Connection, source: Source, signal: AbortSignal | undefined) {
+  constructor(connection: Connection, { start, id, startingAfter, signal }: Reading) {
     this.#connection = connection;
-    this.#source = source;
+    this.#start = start;
     this.#signal = signal ?? new AbortController().signal;
-    if ('id' in source) [this.#id, this.#last] = [source.id, source.startingAfter];
+    [this.#id, this.#last] = [id, startingAfter];
   }
 
   /** The response's id; undefined until the first event has come. */
@@ -61,8 +76,8 @@ export class AgentStream implements AsyncIterable<string> {
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
     for await (const event of this.events()) {
       if (event.type === 'response.output_text.delta') yield event.delta;
-      else if (isEnd(event)) throwIfFailed(event.response);
     }
+    this.#answer();
   }
 
   /**
@@ -70,13 +85,8 @@ export class AgentStream implements AsyncIterable<string> {
    * is an answer, with the status `incomplete`.
    */
   async response(): Promise<SDK.Response> {
-    for await (const event of this.events()) {
-      if (!isEnd(event)) continue;
-      throwIfFailed(event.response);
-      addOutputText(event.response);
-      return event.response;
-    }
-    throw new TypeError('The events ended before the run.');
+    for await (const event of this.events()) void event;
+    return this.#answer();
   }
 
   /**
@@ -86,96 +96,90 @@ export class AgentStream implements AsyncIterable<string> {
   async *events(): AsyncGenerator<SDK.ResponseStreamEvent, void> {
     if (this.#used) throw new TypeError('This stream was read already; ask again for another.');
     this.#used = true;
-    // Whether a reader who goes now leaves a run that goes on.
-    let left = true;
+    let isUnwanted = true;
     try {
-      while (left) {
-        try {
-          for await (const event of this.#read()) {
-            this.#failures = 0;
-            left = !isEnd(event);
-            yield event;
-            if (!left) return;
-          }
-        } catch (thrown) {
-          await this.#pause(toAgentError(thrown, this.#id));
-        }
-      }
+      while (this.#final === undefined) yield* this.#read();
     } catch (thrown) {
       // Who was cut off may come again with the same key, within the resume window.
-      left = this.#signal.aborted;
-      if (!left) throw thrown;
+      isUnwanted = this.#signal.aborted;
+      if (!isUnwanted) throw thrown;
       throw new AgentError('aborted', 'The caller left.', this.#id, this.#signal.reason);
     } finally {
-      // The gateway by itself waits for the resume window, which ends the run if this cannot.
-      if (left && 'body' in this.#source && this.#id !== undefined) {
+      const isLeft = isUnwanted && this.#final === undefined && this.#start !== undefined;
+      if (isLeft && this.#id !== undefined) {
+        // The gateway by itself waits for the resume window, which ends the run if this cannot.
         this.#connection.openai.responses.cancel(this.#id, CANCEL).catch(() => undefined);
       }
     }
   }
 
-  /** What one connection brings. Throws when it ends before the run does. */
-  async *#read(): AsyncGenerator<SDK.ResponseStreamEvent, never> {
+  /** What one connection brings; where it breaks, a pause before the next one. */
+  async *#read(): AsyncGenerator<SDK.ResponseStreamEvent, void> {
     const socket = new AbortController();
-    const close = () => socket.abort();
     // Nobody can cancel a run without its name, so the socket stays open until that has come.
-    const leave = () => setTimeout(close, this.#id === undefined ? NAME_TIMEOUT_MS : 0).unref();
+    const closeAfterMs = () => (this.#id === undefined ? NAME_TIMEOUT_MS : 0);
+    const leave = () => setTimeout(() => socket.abort(), closeAfterMs()).unref();
     this.#signal.addEventListener('abort', leave);
     try {
       this.#signal.throwIfAborted();
       for await (const event of await this.#open(socket.signal)) {
-        const isNew = this.#take(event);
+        const response = 'response' in event ? event.response : undefined;
+        this.#id = response?.id ?? this.#id;
         this.#signal.throwIfAborted();
-        if (isNew) yield event;
+        if (!this.#isNew(event)) continue;
+        if (ENDS.has(response?.status)) this.#final = response;
+        yield event;
+        if (this.#final !== undefined) return;
       }
-      throw new Error('the stream ended before the run');
+      throw new Error('The stream ended before the run.');
+    } catch (thrown) {
+      await this.#pause(toAgentError(thrown, this.#id));
     } finally {
       this.#signal.removeEventListener('abort', leave);
-      close();
     }
   }
 
-  #open(signal: AbortSignal) {
-    const { openai, idleTimeoutMs } = this.#connection;
-    const options = { signal, maxRetries: 0, timeout: idleTimeoutMs };
-    if (this.#id === undefined && 'body' in this.#source) {
-      // Sent again with the same key it joins the run that it has started.
-      const { body, headers } = this.#source;
-      return openai.responses.create(body, { ...options, headers });
-    }
+  #open(signal: AbortSignal): Events {
+    const { idleTimeoutMs: timeout, openai } = this.#connection;
+    const request = { signal, timeout, maxRetries: 0 };
+    if (this.#id === undefined && this.#start !== undefined) return this.#start(request);
     const after = this.#last === undefined ? {} : { starting_after: this.#last };
-    return openai.responses.retrieve(this.#id ?? '', { stream: true, ...after }, options);
+    return openai.responses.retrieve(this.#id ?? '', { stream: true, ...after }, request);
   }
 
-  /** Whether the event is new. Throws when one before it is missing: text is never left out. */
-  #take(event: SDK.ResponseStreamEvent): boolean {
-    if ('response' in event) this.#id = event.response.id;
-    const number = event.sequence_number;
+  /** Throws when an event before this one is missing: text is never left out. */
+  #isNew({ sequence_number: number }: SDK.ResponseStreamEvent): boolean {
     const expected = this.#last === undefined ? number : this.#last + 1;
-    if (number > expected) {
-      throw new AgentError('events_missing', `Event ${expected} has not come.`, this.#id);
-    }
-    if (number === expected) this.#last = number;
-    return number === expected;
+    if (number < expected) return false;
+    const message = `Event ${expected} has not come.`;
+    if (number > expected) throw new AgentError('events_missing', message, this.#id);
+    [this.#last, this.#failures] = [number, 0];
+    return true;
   }
 
   /** Waits before the next attempt; throws the failure when none is to be made. */
   async #pause(failure: AgentError): Promise<void> {
     const nowMs = performance.now();
-    if (this.#failures === 0) this.#failingSince = nowMs;
+    if (this.#failures === 0) this.#failingSinceMs = nowMs;
     const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
     // A gateway that goes loses all its readers in one moment; they must not come back in one.
     const askedMs = askedToWaitMs(failure);
     const waitMs = (askedMs ?? mostMs / 2) * (1 + Math.random() / (askedMs === undefined ? 1 : 4));
     const { maxRetries, retryForMs } = this.#connection;
-    const isOver = nowMs + waitMs - this.#failingSince > retryForMs || this.#failures >= maxRetries;
-    if (isOver || this.#signal.aborted || !mayGoBetter(failure)) throw failure;
+    const isLate = nowMs + waitMs - this.#failingSinceMs > retryForMs;
+    if (isLate || this.#failures >= maxRetries || !mayGoBetter(failure)) throw failure;
     this.#failures += 1;
     await delay(waitMs, undefined, { signal: this.#signal });
   }
-}
 
-function isEnd(event: SDK.ResponseStreamEvent): event is SDK.ResponseCompletedEvent {
-  const status = 'response' in event ? event.response.status : undefined;
-  return status !== undefined && status !== 'queued' && status !== 'in_progress';
+  /** The final response. Throws unless it is an answer, be it cut short by a limit. */
+  #answer(): SDK.Response {
+    if (this.#final === undefined) throw new TypeError('The events ended before the run.');
+    const { error, id, status } = this.#final;
+    if (status === 'failed' || status === 'cancelled') {
+      throw new AgentError(error?.code ?? status, error?.message ?? `The run is ${status}.`, id);
+    }
+    addOutputText(this.#final);
+    return this.#final;
+  }
 }

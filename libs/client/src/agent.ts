@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type * as SDK from 'openai/resources/responses/responses';
 import { AgentStream } from './agent-stream.ts';
 import type { Connection } from './agent-stream.ts';
-import { BackgroundRun } from './background-run.ts';
+import { backgroundRun } from './background-run.ts';
+import type { BackgroundRun } from './background-run.ts';
 import { answerTo } from './errors.ts';
 
 export type Message = SDK.EasyInputMessage['content'];
@@ -24,57 +25,52 @@ export interface PendingCall extends Promise<string> {
   details(): Promise<SDK.Response>;
 }
 
-export class Agent {
-  readonly #connection: Connection;
-  readonly #model: string;
+export type Agent = ReturnType<typeof agentNamed>;
 
-  constructor(connection: Connection, name: string) {
-    this.#connection = connection;
-    this.#model = name;
-  }
-
-  /** The text of the answer. Throws AgentError. */
-  async call(message: Message, options?: CallOptions): Promise<string> {
-    return (await this.callDetails(message, options)).output_text;
-  }
-
-  /** The whole response: `output_text`, id, status, usage, tool calls. Throws AgentError. */
-  callDetails(message: Message, options?: CallOptions): Promise<SDK.Response> {
-    return this.stream(message, options).response();
-  }
-
-  /** Returns at once. A failure waits until somebody asks, as in a future; it ends no process. */
-  callAsync(message: Message, options: CallOptions = {}): PendingCall {
-    const leave = new AbortController();
-    const signal = AbortSignal.any([leave.signal, ...(options.signal ? [options.signal] : [])]);
-    const details = this.callDetails(message, { ...options, signal });
-    const text = details.then((response) => response.output_text);
-    text.catch(() => undefined);
-    return Object.assign(text, { cancel: () => leave.abort(), details: () => details });
-  }
-
-  /** The text while it is made. Leaving the loop cancels the run, as the signal does. */
-  stream(message: Message, options: CallOptions = {}): AgentStream {
-    const body = { ...this.#body(message, options), stream: true } as const;
+export function agentNamed(name: string, connection: Connection) {
+  const { maxRetries, openai } = connection;
+  const stream = (message: Message, options: CallOptions = {}) => {
+    const body = { ...bodyOf(name, message, options), stream: true } as const;
     const headers = { ...keyOf(options), 'x-switchboard-on-disconnect': 'resume' };
-    return new AgentStream(this.#connection, { body, headers }, options.signal);
-  }
+    return new AgentStream(connection, {
+      start: (request) => openai.responses.create(body, { ...request, headers }),
+      signal: options.signal,
+    });
+  };
+  const callDetails = async (message: Message, options?: CallOptions) =>
+    await stream(message, options).response();
+  return {
+    /** The text of the answer. Throws AgentError. */
+    call: async (message: Message, options?: CallOptions) =>
+      (await callDetails(message, options)).output_text,
+    /** The whole response: `output_text`, id, status, usage, tool calls. Throws AgentError. */
+    callDetails,
+    /** Returns at once. A failure waits until somebody asks, as in a future; it ends no process. */
+    callAsync: (message: Message, options: CallOptions = {}): PendingCall => {
+      const leave = new AbortController();
+      const signal = AbortSignal.any([leave.signal, options.signal ?? []].flat());
+      const details = callDetails(message, { ...options, signal });
+      const text = details.then((response) => response.output_text);
+      text.catch(() => undefined);
+      return Object.assign(text, { cancel: () => leave.abort(), details: () => details });
+    },
+    /** The text while it is made. Leaving the loop cancels the run, as the signal does. */
+    stream,
+    /** Returns when the run is accepted, which goes on by itself. The signal ends only that. */
+    background: async (message: Message, options: CallOptions = {}): Promise<BackgroundRun> => {
+      const body = { ...bodyOf(name, message, options), background: true, store: true };
+      const request = { headers: keyOf(options), maxRetries, signal: options.signal ?? null };
+      const { id } = await answerTo(openai.responses.create(body, request));
+      return backgroundRun(id, connection);
+    },
+  };
+}
 
-  /** Returns when the run is accepted; it goes on without its caller. The signal ends only that. */
-  async background(message: Message, options: CallOptions = {}): Promise<BackgroundRun> {
-    const { openai, maxRetries } = this.#connection;
-    const body = { ...this.#body(message, options), background: true, store: true };
-    const request = { headers: keyOf(options), maxRetries, signal: options.signal ?? null };
-    const { id } = await answerTo(openai.responses.create(body, request));
-    return new BackgroundRun(this.#connection, id);
-  }
-
-  #body(message: Message, { history = [], params }: CallOptions) {
-    const turns = [...history, { role: 'user' as const, content: message }];
-    const input = turns.map((turn) => ({ type: 'message' as const, ...turn }));
-    // The history comes with each call, so nothing needs to stay after the answer.
-    return { store: false, ...params, model: this.#model, input };
-  }
+function bodyOf(model: string, message: Message, { history = [], params }: CallOptions) {
+  const turns = [...history, { role: 'user' as const, content: message }];
+  const input = turns.map((turn) => ({ type: 'message' as const, ...turn }));
+  // The history comes with each call, so nothing needs to stay after the answer.
+  return { store: false, ...params, model, input };
 }
 
 function keyOf({ idempotencyKey = randomUUID() }: CallOptions): Record<string, string> {

@@ -1,16 +1,15 @@
 import { OpenAI } from 'openai';
-import { Agent } from './agent.ts';
+import type { ClientOptions as SdkOptions } from 'openai';
+import { agentNamed } from './agent.ts';
 import type { Limits } from './agent-stream.ts';
-import { BackgroundRun } from './background-run.ts';
+import { backgroundRun } from './background-run.ts';
 
-type Fetch = typeof globalThis.fetch;
+type Passed = 'defaultHeaders' | 'fetch';
 
-export interface ClientOptions extends Partial<Limits> {
+export interface ClientOptions extends Partial<Limits>, Pick<SdkOptions, Passed> {
   /** Address of the gateway with `/v1`: `http://127.0.0.1:8080/v1`. */
   readonly baseURL: string;
   readonly apiKey: string;
-  readonly defaultHeaders?: Readonly<Record<string, string>>;
-  readonly fetch?: Fetch;
 }
 
 export type Client = ReturnType<typeof createClient>;
@@ -24,21 +23,21 @@ export function createClient(options: ClientOptions) {
   return {
     /** The SDK underneath, for all the rest. */
     openai,
-    agent: (name: string) => new Agent(connection, name),
+    /** The agent of that name. Sends nothing. */
+    agent: (name: string) => agentNamed(name, connection),
     /** A background run that was started before, perhaps by another process. Sends nothing. */
-    background: (id: string) => new BackgroundRun(connection, id),
+    background: (id: string) => backgroundRun(id, connection),
   };
 }
 
 /**
- * Streams end when nothing comes for a while: a network that went away says nothing. Only silence
+ * Answers end when nothing comes for a while: a network that went away says nothing. Only silence
  * that is waited for counts: a slow reader is not a lost connection.
  */
-function withIdleTimeout(fetch: Fetch, idleTimeoutMs: number): Fetch {
+function withIdleTimeout(fetch: typeof globalThis.fetch, idleTimeoutMs: number): typeof fetch {
   return async (...request) => {
     const response = await fetch(...request);
-    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
-    const reader = isStream === true ? response.body?.getReader() : undefined;
+    const reader = response.body?.getReader();
     if (reader === undefined) return response;
     const cancel = () => reader.cancel().catch(() => undefined);
     const pull = async (stream: ReadableStreamDefaultController<Uint8Array>) => {

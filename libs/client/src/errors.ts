@@ -1,5 +1,4 @@
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
-import type { Response } from 'openai/resources/responses/responses';
 
 /**
  * Every failure of this client. Match by `code`, never by message. `aborted`, `connection_lost`,
@@ -33,15 +32,7 @@ export function toAgentError(thrown: unknown, responseId?: string): AgentError {
 
 /** The answer to one request of the SDK; its failure as this client's. */
 export async function answerTo<T>(request: Promise<T>, responseId?: string): Promise<T> {
-  return request.catch((thrown: unknown) => {
-    throw toAgentError(thrown, responseId);
-  });
-}
-
-/** Throws unless the run has an answer, be it cut short by a limit, or may still get one. */
-export function throwIfFailed({ id, status, error }: Response): void {
-  if (status !== 'failed' && status !== 'cancelled') return;
-  throw new AgentError(error?.code ?? status, error?.message ?? `The run is ${status}.`, id);
+  return await request.catch((thrown) => Promise.reject(toAgentError(thrown, responseId)));
 }
 
 /** Whether the same request with the same key may go better, without running anything twice. */
@@ -57,7 +48,6 @@ export function mayGoBetter({ code, cause }: AgentError): boolean {
 /** What `retry-after-ms` or `retry-after` asks for, milliseconds. */
 export function askedToWaitMs({ cause }: AgentError): number | undefined {
   const headers = cause instanceof APIError ? cause.headers : undefined;
-  const waitMs = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
-  const asked = waitMs >= 0 ? waitMs : Number.parseFloat(headers?.get('retry-after') ?? '') * 1000;
-  return asked >= 0 ? asked : undefined;
+  const asked = (name: string) => Number.parseFloat(headers?.get(name) ?? '');
+  return [asked('retry-after-ms'), asked('retry-after') * 1_000].find((waitMs) => waitMs >= 0);
 }

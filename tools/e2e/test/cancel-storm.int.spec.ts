@@ -38,6 +38,7 @@ before(async () => {
     natsUrl: cable.url,
     poolSize: POOL_SIZE,
     openaiBaseUrl: stack.stack.simulator?.baseUrl,
+    env: stack.stack.nats.access?.environment('worker') ?? {},
   });
 });
 after(async () => {

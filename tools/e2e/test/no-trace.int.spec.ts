@@ -9,7 +9,7 @@ import { leakGuard, until } from '@switchboard/testkit';
 
 import { ask, chat, chatBody } from '../chat.ts';
 import type { ChatBody } from '../chat.ts';
-import { JetStreamSearch } from '../jetstream-search.ts';
+import { JetStreamSearch, loseThreeTimes } from '../jetstream-search.ts';
 import { readChat } from '../keyed-chat.ts';
 import { TestStack } from '../test-stack.ts';
 
@@ -18,6 +18,7 @@ const WINDOW_MS = 1_000;
 /** How long the removal may take when it is due. */
 const REMOVAL_MS = 10_000;
 const MIB = 1024 * 1024;
+const SLOTS = 4;
 /** Of NATS; a larger request travels by the object store. */
 const PAYLOAD_MAX_BYTES = MIB;
 
@@ -29,6 +30,7 @@ let made = 0;
 before(async () => {
   stack = await TestStack.start({
     gateways: 2,
+    poolSize: SLOTS,
     nats: { maxPayloadBytes: PAYLOAD_MAX_BYTES },
     gatewayEnv: { RESUME_WINDOW_MS: String(WINDOW_MS), LOG_LEVEL: 'debug' },
     workerEnv: { LOG_LEVEL: 'debug' },
@@ -36,7 +38,7 @@ before(async () => {
   const [one, other] = stack.stack.gateways;
   assert.ok(one !== undefined && other !== undefined);
   urls = [one.url, other.url];
-  search = await JetStreamSearch.open(stack.stack.nats.port);
+  search = await JetStreamSearch.open(stack.stack.nats);
 });
 after(async () => {
   search.close();
@@ -99,6 +101,27 @@ async function searchFor(...words: readonly string[]): Promise<readonly string[]
 
 async function find(...sought: readonly Needles[]): Promise<readonly string[]> {
   return await searchFor(...sought.flatMap(({ asked, answered }) => [asked, answered]));
+}
+
+/** Keeps every slot of the worker busy. */
+async function occupySlots(): Promise<{ release: () => Promise<void> }> {
+  const body = { model: 'sim/think=60s', input: 'Hello', background: true };
+  const busy = await Promise.all(Array.from({ length: SLOTS }, async () => await create(body)));
+  await stack.modelRuns(SLOTS);
+  const release = async ({ id }: { id: string }) => {
+    const cancelled = await call('POST', `${urls[1]}/v1/responses/${id}/cancel`);
+    assert.equal(cancelled.status, 200, await cancelled.text());
+  };
+  return { release: async () => void (await Promise.all(busy.map(release))) };
+}
+
+/** The run that a question has become, while it waits for a slot. */
+async function queuedRun({ asked }: Needles): Promise<string> {
+  const record = async () =>
+    (await searchFor(asked)).map((subject) => /\.run-(\w+)$/.exec(subject)?.[1]).find(Boolean);
+  const queued = async () =>
+    (await searchFor(asked)).some((subject) => subject.startsWith('requests.')) && record();
+  return await until(queued, { what: 'the queued run', intervalMs: 20 });
 }
 
 /** Whether its answer is in the log of run events. */
@@ -186,6 +209,29 @@ describe('no trace is left', () => {
     await remove(id);
     assert.deepEqual(await find(needle), []);
   });
+
+  for (const [form, fields] of [
+    ['stored, and deleted', { background: true }],
+    ['not stored', { store: false, stream: true }],
+  ] as const) {
+    it(`of a request that was given up and kept as a dead letter: ${form}`, async () => {
+      const needle = needles();
+      const busy = await occupySlots();
+      const asked = call('POST', `${urls[0]}/v1/responses`, responseOf(needle, fields));
+      const run = await queuedRun(needle);
+      await loseThreeTimes(search, run);
+      await busy.release();
+      const response = await asked;
+      assert.equal(response.status, 200, await response.text());
+      await until(async () => (await find(needle)).includes(`deadletters.default.${run}`), {
+        what: 'the letter',
+        timeoutMs: REMOVAL_MS,
+        intervalMs: 50,
+      });
+      if ('background' in fields) await remove(`resp_${run}`);
+      await assertGone(needle);
+    });
+  }
 
   for (const stream of [false, true]) {
     const form = stream ? 'streaming' : 'not streaming';

@@ -1,11 +1,12 @@
-/** The official openai Node SDK against all of Switchboard. */
+/** Chat completions of all of Switchboard, with the official openai Node SDK. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import OpenAI from 'openai';
-import { leakGuard, until } from '@switchboard/testkit';
+import { leakGuard } from '@switchboard/testkit';
 
-import { gatewayReady, TestStack } from '../test-stack.ts';
+import { failureOf, sdkClient } from '../sdk-client.ts';
+import { TestStack } from '../test-stack.ts';
 
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
 type Parameters = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
@@ -26,8 +27,6 @@ const WEATHER = {
 
 let stack: TestStack;
 let client: OpenAI;
-/** The status of each answer that the SDK has got, by request id. */
-const statuses = new Map<string, readonly number[]>();
 
 before(async () => {
   stack = await TestStack.start({
@@ -38,22 +37,9 @@ before(async () => {
       { name: 'sim/*', model: '*', max_retries: 0 },
     ],
   });
-  client = clientOf(stack.url);
+  client = sdkClient(stack.url, []);
 });
 after(async () => await stack.stop());
-
-function clientOf(url: string): OpenAI {
-  return new OpenAI({
-    baseURL: `${url}/v1`,
-    apiKey: 'key',
-    fetch: async (input, init) => {
-      const response = await fetch(input, init);
-      const id = new Headers(init?.headers).get('x-request-id') ?? '';
-      statuses.set(id, [...(statuses.get(id) ?? []), response.status]);
-      return response;
-    },
-  });
-}
 
 async function chunksOf(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
@@ -63,18 +49,6 @@ async function chunksOf(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
 
 function textOf(chunks: readonly Chunk[]): string {
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
-}
-
-async function failureOf(
-  request: PromiseLike<unknown>,
-): Promise<InstanceType<typeof OpenAI.APIError>> {
-  try {
-    await request;
-  } catch (error) {
-    if (error instanceof OpenAI.APIError) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
 }
 
 describe('answers read with the SDK', () => {
@@ -267,110 +241,6 @@ describe('models in the SDK', () => {
     const missing = await failureOf(client.models.retrieve('nobody'));
     assert.ok(missing instanceof OpenAI.NotFoundError);
     assert.equal(missing.code, 'model_not_found');
-  });
-});
-
-describe('errors in the SDK', () => {
-  function create(model: string, fields: Partial<Parameters> = {}, requestId = 'any') {
-    const headers = { 'x-request-id': requestId };
-    return client.chat.completions.create({ model, messages, ...fields }, { headers });
-  }
-
-  it('are NotFoundError for a model that does not exist', async () => {
-    const error = await failureOf(create('gpt-unknown'));
-    assert.ok(error instanceof OpenAI.NotFoundError);
-    assert.deepEqual([error.status, error.code, error.param], [404, 'model_not_found', 'model']);
-  });
-
-  it('are BadRequestError with the path of the wrong field', async () => {
-    const wrong = await failureOf(create('assistant', { temperature: 3 }));
-    assert.ok(wrong instanceof OpenAI.BadRequestError);
-    assert.deepEqual([wrong.code, wrong.param], ['invalid_request', 'temperature']);
-    const refused = await failureOf(create('assistant', { n: 2 }));
-    assert.ok(refused instanceof OpenAI.BadRequestError);
-    assert.deepEqual([refused.code, refused.param], ['unsupported_parameter', 'n']);
-  });
-
-  it('are RateLimitError at the limit of a user, tried again until there is room', async () => {
-    const { url } = await stack.stack.addGateway({ MAX_OUTSTANDING_PER_USER: '1' });
-    await gatewayReady(url);
-    const limited = clientOf(url);
-    const ask = (script: string, id: string, maxRetries?: number) =>
-      limited.chat.completions.create(
-        { model: script, messages, user: 'one' },
-        { headers: { 'x-request-id': id }, ...(maxRetries === undefined ? {} : { maxRetries }) },
-      );
-    const holder = new AbortController();
-    const holding = limited.chat.completions.create(
-      { model: 'sim/think=60s', messages, user: 'one' },
-      { headers: { 'x-request-id': 'holding' }, signal: holder.signal },
-    );
-    const held = assert.rejects(holding, OpenAI.APIUserAbortError);
-    await stack.modelHas('holding');
-    const error = await failureOf(ask('sim/tokens=1', 'limited', 0));
-    assert.ok(error instanceof OpenAI.RateLimitError);
-    assert.equal(error.code, 'rate_limit_exceeded');
-    assert.equal(error.headers.get('x-should-retry'), 'true');
-    assert.ok(Number(error.headers.get('retry-after')) >= 1);
-    const patient = ask('sim/tokens=1', 'patient');
-    await until(() => statuses.has('patient'), { what: 'the first refusal' });
-    holder.abort();
-    assert.equal((await patient).choices[0]?.finish_reason, 'stop');
-    assert.deepEqual(statuses.get('patient'), [429, 200]);
-    assert.equal((await stack.simulator.runsOf('limited')).length, 0);
-    assert.equal((await stack.simulator.runsOf('patient')).length, 1);
-    await held;
-  });
-
-  it('are InternalServerError for a 503', async () => {
-    const error = await failureOf(create('sim/error=429,retry_after=31', {}, 'unavailable'));
-    assert.ok(error instanceof OpenAI.InternalServerError);
-    assert.deepEqual([error.status, error.code], [503, 'provider_rate_limited']);
-    assert.deepEqual(statuses.get('unavailable'), [503]);
-  });
-
-  for (const stream of [false, true]) {
-    const form = stream ? 'streaming' : 'not streaming';
-    it(`never make it call the model twice once a run has started, ${form}`, async () => {
-      const faults = [
-        'error=500',
-        'error=503',
-        'error=429,retry_after=0',
-        'cut=0',
-        'status_html=1',
-      ];
-      for (const fault of faults) {
-        const id = `once-${fault.replaceAll(/\W/g, '-')}-${String(stream)}`;
-        const error = await failureOf(
-          client.chat.completions.create(
-            { model: `sim/${fault}`, messages, stream },
-            { headers: { 'x-request-id': id } },
-          ),
-        );
-        assert.ok(error instanceof OpenAI.InternalServerError, `${fault}: ${error.message}`);
-        assert.equal(error.headers.get('x-should-retry'), 'false');
-        assert.equal(statuses.get(id)?.length, 1);
-        assert.equal((await stack.simulator.runsOf(id)).length, 1);
-      }
-    });
-  }
-
-  it('are thrown in the middle of a stream that breaks there, after the text before it', async () => {
-    const id = 'broken-in-the-middle';
-    const stream = await client.chat.completions.create(
-      { model: 'sim/tokens=9,cut=3,pace=5ms', messages, stream: true },
-      { headers: { 'x-request-id': id } },
-    );
-    const seen: string[] = [];
-    const error = await failureOf(
-      (async () => {
-        for await (const chunk of stream) seen.push(chunk.choices[0]?.delta.content ?? '');
-      })(),
-    );
-    assert.equal(seen.join(''), 'Lorem ipsum dolor');
-    assert.equal(error.code, 'provider_stream_cut');
-    assert.equal(statuses.get(id)?.length, 1);
-    assert.equal((await stack.simulator.runsOf(id)).length, 1);
   });
 });
 
