@@ -8,6 +8,8 @@ import { HealthController } from './health/health.controller.ts';
 import { Readiness } from './health/readiness.ts';
 import { ModelCatalogue } from './models/model-catalogue.ts';
 import { ModelsController } from './models/models.controller.ts';
+import { PoolViewController } from './pool-view/pool-view.controller.ts';
+import { PoolViewService } from './pool-view/pool-view.service.ts';
 import { ResponsesController } from './responses/responses.controller.ts';
 import { ResponsesService } from './responses/responses.service.ts';
 
@@ -16,6 +18,7 @@ export interface AppParts {
   readonly chat: ChatService;
   readonly responses: ResponsesService;
   readonly models: ModelCatalogue;
+  readonly pools: PoolViewService;
   readonly readiness: Readiness;
   readonly docs: DocsPage;
 }
@@ -31,6 +34,7 @@ export class AppModule {
         ChatController,
         ResponsesController,
         ModelsController,
+        PoolViewController,
         HealthController,
         DocsController,
       ],
@@ -38,6 +42,7 @@ export class AppModule {
         { provide: ChatService, useValue: parts.chat },
         { provide: ResponsesService, useValue: parts.responses },
         { provide: ModelCatalogue, useValue: parts.models },
+        { provide: PoolViewService, useValue: parts.pools },
         { provide: Readiness, useValue: parts.readiness },
         { provide: DocsPage, useValue: parts.docs },
       ],

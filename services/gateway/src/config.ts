@@ -2,6 +2,8 @@
 import * as option from '@switchboard/platform/config';
 import type { Config, Environment } from '@switchboard/platform/config';
 import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
+import { HTTP_GUARD_OPTIONS } from './http-guard/options.ts';
+import { ACCOUNT_CHECKS, ACCOUNT_OPTIONS } from './accounts/options.ts';
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -11,8 +13,8 @@ const DAY_MS = 86_400_000;
 export const GATEWAY_OPTIONS = option.defineOptions({
   HOST: option.string({
     doc:
-      'Address to listen on. No keys are checked yet: anything but a loopback address ' +
-      'lets everybody in who can reach it.',
+      'Address to listen on. Without keys (`KEYS_FILE`, `JWKS_URL`) only a loopback address is ' +
+      'allowed.',
     default: '127.0.0.1',
   }),
   PORT: option.port({ doc: 'Port to listen on; 0 takes a free one.', default: 8_080 }),
@@ -39,6 +41,7 @@ export const GATEWAY_OPTIONS = option.defineOptions({
       '`AGENTS_FILE`.',
     default: 'sim/assistant',
   }),
+  ...ACCOUNT_OPTIONS,
   MAX_OUTSTANDING_PER_USER: option.integer({
     doc: 'Requests one caller may have queued and running, over all gateways; more get a 429.',
     default: 256,
@@ -60,6 +63,14 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     default: 256 * MIB,
     min: MIB,
     max: 1_024 * GIB,
+  }),
+  COUNTERS_MAX_BYTES: option.bytes({
+    doc:
+      'Bytes of what callers have used, about 300 for each that has limits per minute or day; ' +
+      'those used the longest ago are forgotten first.',
+    default: 64 * MIB,
+    min: MIB,
+    max: GIB,
   }),
   EVENTS_MAX_BYTES: option.bytes({
     doc: 'Bytes of run events that NATS keeps; the oldest go first.',
@@ -125,6 +136,7 @@ export const GATEWAY_OPTIONS = option.defineOptions({
     min: 1_000,
     max: 600_000,
   }),
+  ...HTTP_GUARD_OPTIONS,
   STATUS_HOLD_MS: option.duration({
     doc:
       'How long the status line of a queued stream is held, so that a refusal still has ' +
@@ -155,5 +167,10 @@ export type GatewayConfig = Config<typeof GATEWAY_OPTIONS>;
 
 /** @throws ConfigError with every problem, by name and never by value. */
 export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
-  return option.readConfig(GATEWAY_OPTIONS, env, [...option.NATS_CHECKS]);
+  return option.readConfig(GATEWAY_OPTIONS, env, [...option.NATS_CHECKS, ...ACCOUNT_CHECKS]);
+}
+
+/** The key file of this environment, for the command that writes it. */
+export function readKeysFilePath(env: Environment = process.env): string | undefined {
+  return option.readConfig({ KEYS_FILE: ACCOUNT_OPTIONS.KEYS_FILE }, env).keysFile;
 }

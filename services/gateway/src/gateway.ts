@@ -1,22 +1,35 @@
 /** The gateway as one object: everything between the TCP port and the run queue. */
+import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { LoggerService } from '@nestjs/common';
 import type { AgentProfile } from '@switchboard/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf, installDoorkeeper } from './accounts/doorkeeper.ts';
+import type { Authenticator } from './accounts/doorkeeper.ts';
 import { installAccessLog } from './access-log/access-log.ts';
 import { requestIdOf } from './access-log/request-record.ts';
 import { AppModule } from './app.module.ts';
+import type { AppParts } from './app.module.ts';
 import { ChatService } from './chat/chat.service.ts';
 import { DocsPage } from './docs/docs-page.ts';
 import { openApiDocument } from './docs/openapi.ts';
+import type { Entrance } from './entrance/entrance.ts';
 import { Exchanges } from './exchange/exchanges.ts';
 import { Readiness } from './health/readiness.ts';
 import { answerClientError } from './http-errors/client-error.ts';
 import { HttpErrorFilter } from './http-errors/http-error.filter.ts';
 import { RouteTable } from './http-errors/route-table.ts';
+import { HttpGuard } from './http-guard/http-guard.ts';
+import { acceptJsonBodies } from './http-guard/json-body.ts';
+import { HTTP_GUARD_DEFAULTS } from './http-guard/options.ts';
+import type { HttpGuardOptions } from './http-guard/options.ts';
 import { ModelCatalogue } from './models/model-catalogue.ts';
+import type { FindPlace } from './exchange/queue-progress.ts';
+import type { FleetSource } from './pool-view/fleet-source.ts';
+import { PoolViewService } from './pool-view/pool-view.service.ts';
+import type { OwnUse, Viewer } from './pool-view/views.ts';
 import { Admission } from './runs/admission.ts';
 import { IdempotencyKeys } from './runs/idempotency.ts';
 import { ResponsesService } from './responses/responses.service.ts';
@@ -41,6 +54,17 @@ export interface GatewayOptions {
   readonly erase: (run: string) => Promise<void>;
   /** Whether the queue can take requests, answered at once. */
   readonly queueReady: () => boolean;
+  /** What a person must put right before it can, if that is known. */
+  readonly queueProblem?: () => string | undefined;
+  /** What is known of workers and queues. */
+  readonly fleet: FleetSource;
+  /** Who may come in. */
+  readonly accounts: Authenticator;
+  /** What a new run has to pass. */
+  readonly entrance: Entrance;
+  /** Where a run that waits stands. Default: nobody knows. */
+  readonly findPlace?: FindPlace;
+  readonly ownUse?: ((viewer: Viewer) => Promise<OwnUse | undefined>) | undefined;
   readonly profiles: readonly AgentProfile[];
   readonly version: string;
   readonly log: GatewayLog;
@@ -57,6 +81,8 @@ export interface GatewayLimits {
   readonly statusHoldMs: number;
   /** How long a run that can be resumed waits for its reader to come back. */
   readonly resumeWindowMs: number;
+  /** What strangers may do; the rest as {@link HTTP_GUARD_DEFAULTS}. */
+  readonly http?: Partial<HttpGuardOptions>;
   /** Default {@link STARTED_HOLD_MS}. */
   readonly startedHoldMs?: number;
   /** Default {@link SLOW_READER_MS}. */
@@ -71,10 +97,6 @@ export interface GatewayLimits {
 export const STARTED_HOLD_MS = 1_000;
 /** A client that takes nothing of what waits for it for this long is dropped. */
 export const SLOW_READER_MS = 60_000;
-/** Above the idle time of common load balancers, so that they close a connection before we do. */
-const KEEP_ALIVE_MS = 65_000;
-/** How often Node looks for requests that are too slow. */
-const CONNECTIONS_CHECK_MS = 1_000;
 /** Room for an agent's name in a path. */
 const PARAM_MAX_LENGTH = 512;
 /** How long {@link Gateway.close} waits for last bytes before it cuts the connections. */
@@ -84,16 +106,25 @@ export class Gateway {
   readonly #app: NestFastifyApplication;
   readonly #exchanges: Exchanges;
   readonly #readiness: Readiness;
+  readonly #pools: PoolViewService;
+  readonly #routes: RouteTable;
 
-  private constructor(app: NestFastifyApplication, exchanges: Exchanges, readiness: Readiness) {
+  private constructor(
+    app: NestFastifyApplication,
+    exchanges: Exchanges,
+    parts: AppParts,
+    routes: RouteTable,
+  ) {
     this.#app = app;
+    this.#routes = routes;
     this.#exchanges = exchanges;
-    this.#readiness = readiness;
+    this.#readiness = parts.readiness;
+    this.#pools = parts.pools;
   }
 
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { limits, log, profiles } = options;
-    const readiness = new Readiness(options.queueReady);
+    const readiness = new Readiness(options.queueReady, options.queueProblem);
     const exchanges = new Exchanges({
       slowReaderMs: limits.slowReaderMs ?? SLOW_READER_MS,
       log,
@@ -103,23 +134,51 @@ export class Gateway {
     const keys = new IdempotencyKeys(options.buckets.idempotency);
     const shared = {
       exchanges,
+      entrance: options.entrance,
       admission: new Admission({ ...options, records, keys }),
       profiles,
       resumeWindowMs: limits.resumeWindowMs,
       heartbeatIntervalMs: limits.heartbeatIntervalMs,
+      findPlace: options.findPlace,
     };
     const routes = new RouteTable();
     const filter = new HttpErrorFilter({ routes, bodyMaxBytes: limits.bodyMaxBytes, log });
-    const adapter = createAdapter(limits, filter, log);
-    prepareRouter(adapter.getInstance(), { routes, readiness, log });
-    const parts = {
+    const guard = new HttpGuard({
+      ...HTTP_GUARD_DEFAULTS,
+      ...limits.http,
+      bodyTimeoutMs: limits.bodyTimeoutMs,
+      onClientError: (error, socket) => answerClientError(error, socket, log),
+    });
+    const adapter = createAdapter(limits, filter, guard);
+    const instance = adapter.getInstance();
+    prepareRouter(instance, { routes, readiness, filter, guard, log });
+    installDoorkeeper(instance, options.accounts, (error, request, reply) => {
+      filter.answer(error, request, reply);
+    });
+    const parts: AppParts = {
       chat: new ChatService({
         ...shared,
         startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
         statusHoldMs: limits.statusHoldMs,
       }),
-      responses: new ResponsesService({ ...shared, runs, records, erase: options.erase }),
+      responses: new ResponsesService({
+        ...shared,
+        runs,
+        records,
+        erase: options.erase,
+        // What a caller without `previous_response_id` can send in one request.
+        conversationMaxBytes: limits.bodyMaxBytes,
+      }),
       readiness,
+      pools: new PoolViewService({
+        ...shared,
+        fleet: options.fleet,
+        viewerOf: (request) => {
+          const { id, scopes } = callerOf(request);
+          return { account: id, scopes };
+        },
+        ownUse: options.ownUse ?? (() => Promise.resolve(undefined)),
+      }),
       models: new ModelCatalogue(profiles, Date.now()),
       docs: new DocsPage(openApiDocument(options.version)),
     };
@@ -131,7 +190,7 @@ export class Gateway {
     });
     app.useGlobalFilters(filter);
     await app.init();
-    return new Gateway(app, exchanges, readiness);
+    return new Gateway(app, exchanges, parts, routes);
   }
 
   /** Listens and returns the port. Rejects with the system's error (EADDRINUSE). */
@@ -140,6 +199,11 @@ export class Gateway {
     const address: unknown = this.#app.getHttpServer().address();
     const isBound = typeof address === 'object' && address !== null && 'port' in address;
     return isBound ? Number(address.port) : port;
+  }
+
+  /** Every route of the router, as `GET /v1/models`. */
+  get routes(): readonly string[] {
+    return this.#routes.all;
   }
 
   /** Requests that are being answered now. */
@@ -153,6 +217,7 @@ export class Gateway {
   stopIntake(): void {
     this.#readiness.stop();
     this.#exchanges.stopIntake();
+    this.#pools.stopIntake();
   }
 
   /** Resolves when the last open answer has ended. */
@@ -180,17 +245,11 @@ export class Gateway {
 function createAdapter(
   limits: GatewayLimits,
   filter: HttpErrorFilter,
-  log: GatewayLog,
+  guard: HttpGuard,
 ): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: limits.bodyMaxBytes,
-    requestTimeout: limits.bodyTimeoutMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // Node takes the larger of its two time-outs for the whole request, so both are set.
-    http: {
-      headersTimeout: limits.bodyTimeoutMs,
-      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-    },
+    serverFactory: (handler: RequestListener) => guard.createServer(handler),
     routerOptions: {
       maxParamLength: PARAM_MAX_LENGTH,
       // A base URL with a slash too many is the commonest mistake in a client's set-up.
@@ -198,7 +257,8 @@ function createAdapter(
       ignoreDuplicateSlashes: true,
     },
     genReqId: requestIdOf,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
+    // The guard's servers have their own; Fastify would add a second one.
+    clientErrorHandler: () => undefined,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       filter.answer(error, request, reply);
     },
@@ -209,35 +269,22 @@ function createAdapter(
 
 function prepareRouter(
   instance: FastifyInstance,
-  parts: { routes: RouteTable; readiness: Readiness; log: GatewayLog },
+  parts: {
+    routes: RouteTable;
+    readiness: Readiness;
+    filter: HttpErrorFilter;
+    guard: HttpGuard;
+    log: GatewayLog;
+  },
 ): void {
-  const { routes, readiness, log } = parts;
-  // Anything but JSON is refused by its content type.
-  instance.removeContentTypeParser('text/plain');
-  acceptEmptyBodies(instance);
+  const { routes, readiness, filter, guard, log } = parts;
+  acceptJsonBodies(instance);
   instance.addHook('onRoute', ({ method, url }) => routes.add([method].flat(), url));
-  installAccessLog(instance, log);
+  installAccessLog(instance, guard.addresses, log);
+  guard.install(instance, (error, request, reply) => filter.answer(error, request, reply));
   instance.addHook('onRequest', (_request, reply, done) => {
     // While a load balancer takes us out, connections end with an answer instead of in the middle.
     if (readiness.draining) reply.header('connection', 'close');
     done();
   });
-}
-
-/**
- * OpenAI's Python SDK says that it sends JSON, and sends nothing, where a call has no body
- * (`responses.cancel`). Routes that need one say so themselves.
- */
-function acceptEmptyBodies(instance: FastifyInstance): void {
-  const parse = instance.getDefaultJsonParser('error', 'error');
-  instance.removeContentTypeParser('application/json');
-  instance.addContentTypeParser(
-    'application/json',
-    { parseAs: 'string' },
-    (request, body, done) => {
-      const needsNone = request.routeOptions.url?.includes(':id') === true;
-      if (needsNone && body.length === 0) done(null, undefined);
-      else void parse(request, String(body), done);
-    },
-  );
 }

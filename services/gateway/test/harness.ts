@@ -4,8 +4,18 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { AgentProfile } from '@switchboard/contract';
+import { SCOPES } from '../src/accounts/caller.ts';
+import type { Caller } from '../src/accounts/caller.ts';
+import type { Authenticator } from '../src/accounts/doorkeeper.ts';
+import { CapacityGate } from '../src/capacity/capacity-gate.ts';
+import { Reservations } from '../src/capacity/reservations.ts';
+import { ownerOf } from '../src/accounts/local-owner.ts';
+import { Entrance } from '../src/entrance/entrance.ts';
+import { Limits } from '../src/limits/limits.ts';
 import type * as GatewayModule from '../src/gateway.ts';
-import type { Gateway, GatewayLimits } from '../src/gateway.ts';
+import type { Gateway, GatewayLimits, GatewayOptions } from '../src/gateway.ts';
+import type { Viewer } from '../src/pool-view/views.ts';
+import { FakeFleet } from './fake-fleet.ts';
 import { FakeRuns, MemoryBucket } from './fake-runs.ts';
 
 // By URL, so that the compiler does not take the built file into the project.
@@ -19,6 +29,7 @@ export interface LogLine {
 
 export interface TestGateway extends AsyncDisposable {
   readonly runs: FakeRuns;
+  readonly fleet: FakeFleet;
   readonly erased: readonly string[];
   readonly inputs: ReadonlyMap<string, Uint8Array>;
   readonly buckets: { readonly responses: MemoryBucket; readonly idempotency: MemoryBucket };
@@ -27,14 +38,27 @@ export interface TestGateway extends AsyncDisposable {
   readonly url: string;
   readonly lines: LogLine[];
   queueReady: boolean;
+  /** Who looks at the pool. Undefined: as without keys. */
+  viewer: Viewer | undefined;
   /** The log line of the next request that ends. */
   requestLine(): Promise<LogLine['fields']>;
 }
 
 const NAMES = ['assistant', 'coder', 'team/writer', 'a', 'b', 'c', 'sim/*'];
 
-export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise<TestGateway> {
+/** What takes the place of the harness's own. */
+export interface Guards {
+  readonly accounts?: Authenticator;
+  readonly entrance?: Entrance;
+  readonly ownUse?: GatewayOptions['ownUse'];
+}
+
+export async function startGateway(
+  limits: Partial<GatewayLimits> = {},
+  guards: Guards = {},
+): Promise<TestGateway> {
   const runs = new FakeRuns();
+  const fleet = new FakeFleet();
   const erased: string[] = [];
   const inputs = new Map<string, Uint8Array>();
   const buckets = { responses: new MemoryBucket(), idempotency: new MemoryBucket() };
@@ -47,7 +71,24 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
   };
   const log = { debug: write, info: write, warn: write, error: write };
   const silent = { log() {}, error() {}, warn() {}, debug() {}, fatal() {}, verbose() {} };
-  const state = { queueReady: true };
+  const state: { queueReady: boolean; viewer: Viewer | undefined } = {
+    queueReady: true,
+    viewer: undefined,
+  };
+  const authenticate = (authorization: string | undefined): Caller => {
+    const { account = 'local', scopes = new Set(SCOPES) } = state.viewer ?? {};
+    const allowed = SCOPES.filter((scope) => scope === 'api' || scopes.has(scope));
+    return {
+      id: account,
+      name: account,
+      user: account,
+      tenant: 'default',
+      scopes: new Set(allowed),
+      priority: 'normal',
+      limits: {},
+      owner: ownerOf(authorization),
+    };
+  };
   const gateway = await BuiltGateway.create({
     runs,
     buckets,
@@ -55,6 +96,11 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
     deleteInput: async (run) => void inputs.delete(run),
     erase: async (run) => void erased.push(run),
     queueReady: () => state.queueReady,
+    fleet,
+    findPlace: async () => fleet.place,
+    accounts: { configured: false, authenticate: (key) => Promise.resolve(authenticate(key)) },
+    entrance: openEntrance(),
+    ...guards,
     profiles: NAMES.map((name) => AgentProfile.parse({ name, model: '*' })),
     version: '0.0.0',
     log,
@@ -72,6 +118,7 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
   const port = await gateway.listen(0, '127.0.0.1');
   return Object.assign(state, {
     runs,
+    fleet,
     buckets,
     erased,
     inputs,
@@ -86,6 +133,22 @@ export async function startGateway(limits: Partial<GatewayLimits> = {}): Promise
       await gateway.drained();
       await gateway.close();
     },
+  });
+}
+
+/** Nobody has limits, and nothing is known of the pools. */
+function openEntrance(): Entrance {
+  const unused = {
+    add: () => Promise.reject(new Error('nobody has limits')),
+    read: () => Promise.reject(new Error('nobody has limits')),
+    correct: () => Promise.resolve(),
+  };
+  const gate = new CapacityGate(new Reservations({ now: () => performance.now() }));
+  return new Entrance({
+    maxOutstanding: 256,
+    limits: new Limits({ minutes: unused, days: unused }),
+    queues: { nextLane: () => 1, forecast: () => undefined },
+    gate: () => gate,
   });
 }
 
@@ -136,6 +199,10 @@ export class RawClient {
       `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
         `content-length: ${Buffer.byteLength(text)}\r\n${headers}\r\n${text}`,
     );
+  }
+
+  get(path: string): void {
+    this.socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
   }
 
   /** Resolves when `pattern` has been received. */

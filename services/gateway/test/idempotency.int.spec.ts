@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SwitchboardError } from '@switchboard/contract';
-import { COMPLETED, STARTED, text } from './fake-runs.ts';
+import { until } from '@switchboard/testkit';
+import { IdempotencyKeys } from '../src/runs/idempotency.ts';
+import { COMPLETED, MemoryBucket, STARTED, text } from './fake-runs.ts';
 import { CHAT, post, RawClient, startGateway } from './harness.ts';
 
 const KEY = { 'idempotency-key': 'k1' };
@@ -113,6 +115,51 @@ describe('Idempotency-Key', () => {
     assert.equal(server.runs.submitted.length, 3);
   });
 
+  it('keeps others waiting until the queue has taken its run, and lets the next try if not', async () => {
+    await using server = await startGateway();
+    const accept = Promise.withResolvers<void>();
+    server.runs.acceptLater = accept.promise;
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    const answers = Array.from({ length: 5 }, () => post(server, CHAT, KEY));
+    // One asks the queue, and all have asked for the key.
+    await server.runs.asked(1);
+    await until(() => server.buckets.idempotency.refused >= 4, { what: 'the others' });
+    server.runs.acceptLater = undefined;
+    accept.reject(new SwitchboardError('queue_full', 'Full.'));
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    const byStatus = Object.groupBy(statuses, String);
+    assert.deepEqual([byStatus['200']?.length, byStatus['503']?.length], [4, 1]);
+    assert.equal(server.runs.submitted.length, 1);
+  });
+
+  it('is answered truthfully when nothing of its run is kept: it does not run again', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('x'), COMPLETED);
+    await (await post(server, CHAT, KEY)).text();
+    // As the recorder leaves it when the run is not stored, or a DELETE.
+    const { entries } = server.buckets.idempotency;
+    for (const key of entries.keys()) if (key.startsWith('run-')) entries.delete(key);
+    const again = await post(server, CHAT, KEY);
+    assert.equal(again.status, 410);
+    assert.match(await again.text(), /events_expired/);
+    assert.equal(server.runs.submitted.length, 1);
+  });
+
+  it('that somebody else has taken over is not freed by a refusal that comes late', async () => {
+    const bucket = new MemoryBucket();
+    const clock = { nowMs: 0 };
+    const keys = new IdempotencyKeys(bucket, () => clock.nowMs);
+    const keyed = { key: 'k', request: 'r' };
+    const slow = await keys.claim(keyed, 'run-1');
+    assert.ok(slow.kind === 'claimed');
+    clock.nowMs = 60_000;
+    const known = await keys.claim(keyed, 'run-2');
+    assert.ok(known.kind === 'known' && known.state === 'stale');
+    await (await known.retake())?.confirm();
+    await slow.claim.release();
+    assert.equal(await keys.find(keyed), 'run-2');
+  });
+
   it('is refused truthfully when it cannot be kept: nothing runs', async () => {
     await using server = await startGateway();
     server.buckets.idempotency.failure = new SwitchboardError('storage_full', 'Full.');
@@ -161,6 +208,17 @@ describe('a chat that is resumed', () => {
       assert.deepEqual(linesOf(await response.text()), whole.slice(index + 1));
     }
     assert.equal(server.runs.submitted.length, 1);
+  });
+
+  it('says so when the stream has no such event', async () => {
+    await using server = await startGateway();
+    server.runs.script = (run) => run.emit(STARTED, text('a'), COMPLETED);
+    const whole = linesOf(await (await post(server, STREAM, KEY)).text());
+    const id = `${server.runs.submitted[0]?.run}:${whole.length}`;
+    const response = await post(server, STREAM, { ...KEY, 'last-event-id': id });
+    const lines = linesOf(await response.text());
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]?.data ?? '', /"param":"last-event-id"/);
   });
 
   it('needs an id of ours', async () => {

@@ -1,60 +1,11 @@
-/** The Responses API over HTTP, with a run queue in memory. */
+/** The Responses API over HTTP, with a run queue in memory: what is made. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SwitchboardError } from '@switchboard/contract';
 import { ResponseSchema, StreamEventSchema } from '../src/responses/standard-schema.ts';
 import { COMPLETED, STARTED, text } from './fake-runs.ts';
-import type { FakeRun } from './fake-runs.ts';
 import { RawClient, startGateway } from './harness.ts';
-import type { TestGateway } from './harness.ts';
-
-const ASK = { model: 'assistant', input: 'Hello' };
-
-const answerWith =
-  (...parts: readonly string[]) =>
-  (run: FakeRun): void =>
-    run.emit(STARTED, ...parts.map(text), COMPLETED);
-
-async function call(
-  server: TestGateway,
-  method: string,
-  path: string,
-  { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
-): Promise<Response> {
-  return await fetch(`${server.url}/v1/responses${path}`, {
-    method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-}
-
-interface Streamed {
-  readonly type: string;
-  readonly sequence_number: number;
-  readonly delta?: string;
-  readonly response?: { readonly id: string };
-}
-
-function eventsOf(sse: string): Streamed[] {
-  return sse
-    .split('\n')
-    .filter((line) => line.startsWith('data: ') && line !== 'data: [DONE]')
-    .map((line) => JSON.parse(line.slice(6)) as Streamed);
-}
-
-const textOf = (events: readonly Streamed[]): string =>
-  events
-    .filter(({ type }) => type === 'response.output_text.delta')
-    .map(({ delta }) => delta)
-    .join('');
-
-async function created(server: TestGateway, body: object = ASK): Promise<{ id: string }> {
-  const response = await call(server, 'POST', '', { body });
-  assert.equal(response.status, 200, await response.clone().text());
-  return ResponseSchema.parse(await response.json());
-}
-
-const errorCode = async (response: Response): Promise<string> =>
-  ((await response.json()) as { error: { code: string } }).error.code;
+import { answerWith, ASK, call, created, errorCode, eventsOf, textOf } from './responses-calls.ts';
 
 describe('POST /v1/responses', () => {
   it('answers with a response of the standard', async () => {
@@ -95,6 +46,24 @@ describe('POST /v1/responses', () => {
     assert.equal(later.status, 'completed');
   });
 
+  it('leaves a background run alone also where its readers could end it by leaving', async () => {
+    for (const policy of ['cancel', 'resume']) {
+      await using server = await startGateway();
+      const headers = { 'x-switchboard-on-disconnect': policy };
+      const body = { ...ASK, background: true };
+      assert.equal((await call(server, 'POST', '', { body, headers })).status, 200);
+      const [run] = server.runs.submitted;
+      assert.deepEqual([run?.cancels, run?.closed, run?.detached], [[], 0, 1], policy);
+    }
+  });
+
+  it('answers a background request also when the log cannot be read: it is queued by then', async () => {
+    await using server = await startGateway();
+    server.runs.logFailure = new SwitchboardError('queue_unavailable', 'Away.');
+    await created(server, { ...ASK, background: true });
+    assert.equal(server.runs.submitted.length, 1);
+  });
+
   it('continues a conversation with what was asked and answered before', async () => {
     await using server = await startGateway();
     server.runs.script = answerWith('Paris');
@@ -107,6 +76,29 @@ describe('POST /v1/responses', () => {
       ['user', 'assistant', 'user'],
     );
     assert.match(JSON.stringify(messages), /France.*Paris.*Spain/);
+  });
+
+  it('takes a conversation as long as a request may be, and leaves out turns if it may', async () => {
+    await using server = await startGateway({ bodyMaxBytes: 4_000 });
+    server.runs.script = answerWith('Fine.');
+    const long = (name: string) => `${name}${'x'.repeat(1_500)}`;
+    const one = await created(server, { ...ASK, input: long('one') });
+    const two = await created(server, {
+      ...ASK,
+      input: long('two'),
+      previous_response_id: one.id,
+    });
+    const body = { ...ASK, input: long('three'), previous_response_id: two.id };
+    const refused = await call(server, 'POST', '', { body });
+    assert.equal(refused.status, 400);
+    const { error } = (await refused.json()) as { error: Record<string, unknown> };
+    assert.deepEqual([error['code'], error['param']], ['invalid_request', 'previous_response_id']);
+    assert.match(String(error['message']), /truncation/);
+    assert.equal(server.runs.submitted.length, 2);
+    await created(server, { ...body, truncation: 'auto' });
+    const sent = JSON.stringify(server.runs.submitted[2]?.submission.chat.messages);
+    assert.doesNotMatch(sent, /onex/);
+    assert.match(sent, /twox.*Fine\..*threex/);
   });
 
   it("refuses a previous response that is unknown, unfinished, deleted or not the caller's", async () => {
@@ -154,12 +146,38 @@ describe('POST /v1/responses', () => {
         [run.cancels.length, run.closed, run.detached],
         [
           expected === 'cancelled' ? 1 : 0,
-          expected === 'closed' ? 1 : 0,
+          expected === 'detached' ? 0 : 1,
           expected === 'detached' ? 1 : 0,
         ],
         policy ?? 'default',
       );
     }
+  });
+
+  it('leaves a run alone that others read when its creator goes; the last to go ends it', async () => {
+    await using server = await startGateway();
+    const submitted = server.runs.next();
+    const creator = new RawClient(server.port);
+    creator.request('/v1/responses', { ...ASK, stream: true });
+    const run = await submitted;
+    run.emit(STARTED, text('Hel'));
+    await creator.until(/output_text\.delta/);
+    const path = `/v1/responses/resp_${run.run}?stream=true`;
+    const readers = [new RawClient(server.port), new RawClient(server.port)] as const;
+    for (const reader of readers) {
+      reader.get(path);
+      await reader.until(/output_text\.delta/);
+    }
+    for (const leaving of [creator, readers[0]]) {
+      const line = server.requestLine();
+      leaving.socket.destroy();
+      await line;
+      assert.deepEqual(run.cancels, []);
+    }
+    run.emit(text('lo'));
+    await readers[1].until(/"delta":"lo"/);
+    readers[1].socket.destroy();
+    assert.equal(await run.cancelled.promise, 'client_gone');
   });
 
   it('ends a stream that must be cut by a drain so that it can be resumed', async () => {
@@ -176,73 +194,5 @@ describe('POST /v1/responses', () => {
     client.socket.destroy();
     const last = eventsOf(client.received).at(-1);
     assert.deepEqual([last?.type, run.cancels.length, run.detached], ['error', 0, 1]);
-  });
-});
-
-describe('stored responses', () => {
-  it('are read, resumed from any event, listed, and found by nobody else', async () => {
-    await using server = await startGateway();
-    server.runs.script = answerWith('a', 'b', 'c');
-    const { id } = await created(server);
-    const whole = eventsOf(await (await call(server, 'GET', `/${id}?stream=true`)).text());
-    for (let after = 0; after < whole.length; after += 1) {
-      const path = `/${id}?stream=true&starting_after=${after}`;
-      const rest = eventsOf(await (await call(server, 'GET', path)).text());
-      assert.deepEqual(rest, whole.slice(after + 1));
-    }
-    const items = await (await call(server, 'GET', `/${id}/input_items`)).json();
-    assert.match(JSON.stringify(items), /"Hello"/);
-    const headers = { authorization: 'Bearer somebody-else' };
-    for (const [method, path] of [
-      ['GET', `/${id}`],
-      ['GET', `/${id}/input_items`],
-      ['POST', `/${id}/cancel`],
-      ['DELETE', `/${id}`],
-    ] as const) {
-      const response = await call(server, method, path, { headers });
-      assert.equal(response.status, 404, path);
-      assert.equal(await errorCode(response), 'response_not_found');
-    }
-  });
-
-  it('say so when there is nothing after `starting_after`', async () => {
-    await using server = await startGateway();
-    server.runs.script = answerWith('a');
-    const { id } = await created(server);
-    const path = `/${id}?stream=true&starting_after=999`;
-    assert.match(await (await call(server, 'GET', path)).text(), /starting_after/);
-  });
-
-  it('are cancelled once, and unchanged when they had ended', async () => {
-    await using server = await startGateway();
-    const { id } = await created(server, { ...ASK, background: true });
-    for (let time = 0; time < 2; time += 1) {
-      const response = await call(server, 'POST', `/${id}/cancel`);
-      assert.equal(ResponseSchema.parse(await response.json()).status, 'cancelled');
-    }
-    server.runs.script = answerWith('a');
-    const done = await created(server);
-    const response = await call(server, 'POST', `/${done.id}/cancel`);
-    assert.equal(ResponseSchema.parse(await response.json()).status, 'completed');
-  });
-
-  it('are cancelled also by a client that says it sends JSON and sends nothing', async () => {
-    await using server = await startGateway();
-    const { id } = await created(server, { ...ASK, background: true });
-    const headers = { 'content-type': 'application/json' };
-    const response = await call(server, 'POST', `/${id}/cancel`, { headers });
-    assert.equal(ResponseSchema.parse(await response.json()).status, 'cancelled');
-    assert.equal((await call(server, 'POST', '', { headers })).status, 400);
-  });
-
-  it('leave nothing behind when they are deleted', async () => {
-    await using server = await startGateway();
-    server.runs.script = answerWith('a');
-    const { id } = await created(server);
-    const deleted = await (await call(server, 'DELETE', `/${id}`)).json();
-    assert.deepEqual(deleted, { id, object: 'response', deleted: true });
-    assert.equal(server.buckets.responses.entries.size, 0);
-    assert.deepEqual(server.erased, [server.runs.submitted[0]?.run]);
-    assert.equal((await call(server, 'GET', `/${id}`)).status, 404);
   });
 });

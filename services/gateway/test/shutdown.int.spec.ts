@@ -101,6 +101,38 @@ describe('a shutdown', () => {
     }
   });
 
+  it('cancels what nobody could find again, and says where a retry would run a second time', async () => {
+    const key = { 'idempotency-key': 'k' };
+    const policy = (name: string) => ({ 'x-switchboard-on-disconnect': name });
+    for (const [path, body, headers, cancels, retry] of [
+      ['chat/completions', CHAT, {}, ['shutdown'], 'true'],
+      ['chat/completions', CHAT, policy('continue'), [], 'false'],
+      ['chat/completions', CHAT, key, [], 'true'],
+      ['responses', { model: 'assistant', input: 'Hello' }, {}, ['shutdown'], 'true'],
+      ['responses', { model: 'assistant', input: 'Hello' }, policy('resume'), [], 'false'],
+      ['responses', { model: 'assistant', input: 'Hello' }, key, [], 'true'],
+    ] as const) {
+      await using one = await startGateway();
+      const submitted = one.runs.next();
+      const answer = fetch(`${one.url}/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
+      const run = await submitted;
+      // It is queued: with a key, that is written down first.
+      await fetch(`${one.url}/livez`);
+      one.gateway.stopIntake();
+      one.gateway.abort();
+      const response = await answer;
+      assert.deepEqual(
+        [response.status, response.headers.get('x-should-retry'), run.cancels],
+        [503, retry, cancels],
+        `${path} ${JSON.stringify(headers)}`,
+      );
+    }
+  });
+
   it('ends although a client never finishes its request', async () => {
     const client = new RawClient(server.port);
     client.socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n');

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import type { ClientAddresses } from '../http-guard/client-address.ts';
 import { keepRecord, processingMs } from './request-record.ts';
 import type { RequestRecord } from './request-record.ts';
 
@@ -15,16 +16,21 @@ const QUIET_ROUTES = new Set(['/livez', '/readyz']);
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
- * One log line a request, when it is over, however it ended: request id, route, status, times and
- * outcome. No prompts, keys, paths or query strings.
+ * One log line a request, when it is over, however it ended: request id, client, route, status,
+ * times and outcome. No prompts, keys, paths or query strings.
  */
-export function installAccessLog(instance: FastifyInstance, log: AccessLog): void {
+export function installAccessLog(
+  instance: FastifyInstance,
+  addresses: Pick<ClientAddresses, 'of'>,
+  log: AccessLog,
+): void {
   instance.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     const record: RequestRecord = {
       requestId: request.id,
       startedAtMs: performance.now(),
       method: request.method,
+      client: addresses.of(raw),
       route: request.is404 ? 'none' : (request.routeOptions.url ?? 'none'),
     };
     const response = reply.raw;
@@ -44,11 +50,12 @@ export function installAccessLog(instance: FastifyInstance, log: AccessLog): voi
 }
 
 function writeLine(log: AccessLog, record: RequestRecord, response: ServerResponse): void {
-  const { requestId, run, method, route, queueWaitMs, outcome = 'ok' } = record;
+  const { requestId, run, client, method, route, queueWaitMs, outcome = 'ok' } = record;
   const status =
     record.status ?? (outcome === 'client_gone' ? CLIENT_CLOSED_REQUEST : response.statusCode);
   const durationMs = processingMs(record);
-  const fields = { requestId, run, method, route, status, durationMs, queueWaitMs, outcome };
+  const times = { durationMs, queueWaitMs };
+  const fields = { requestId, run, client, method, route, status, ...times, outcome };
   if (QUIET_ROUTES.has(route)) log.debug(fields, 'request');
   else log.info(fields, 'request');
 }

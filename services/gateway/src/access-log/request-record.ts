@@ -8,6 +8,8 @@ export interface RequestRecord {
   /** `performance.now()` when the headers were there. */
   readonly startedAtMs: number;
   readonly method: string;
+  /** The client's address. */
+  readonly client?: string;
   /** The route's pattern; never the path itself, which a caller writes. */
   readonly route: string;
   run?: string;
@@ -17,6 +19,8 @@ export interface RequestRecord {
   outcome?: string;
   /** The status as it was sent past the response object. */
   status?: number;
+  /** `x-ratelimit-*`: where the caller stands with its limits. */
+  limits?: Record<string, string>;
   /** Called once when the response is over, or its connection is. */
   onClosed?: () => void;
 }

@@ -1,15 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Who a request counts for in the fair queue, until accounts exist: the API key together with the
- * end user the caller names. The key is not checked; the transport hashes the identity, so that
- * neither travels. Callers without either share one identity.
+ * Whose a stored response is where no key is checked: a hash of the key that was sent all the same.
+ * All callers without one are one owner.
  */
-export function identityOf(authorization: string | undefined, user: string | undefined): string {
-  return JSON.stringify([keyOf(authorization), user ?? '']);
-}
-
-/** Whose a stored response is: a hash of the API key. All callers without one are one owner. */
 export function ownerOf(authorization: string | undefined): string {
   return createHash('sha256').update(keyOf(authorization)).digest('base64url');
 }

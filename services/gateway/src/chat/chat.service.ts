@@ -4,11 +4,12 @@ import { stillThere } from '../exchange/exchanges.ts';
 import type { Exchanges } from '../exchange/exchanges.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { agentOf } from '../models/agent.ts';
+import type { Entrance } from '../entrance/entrance.ts';
+import { introduce } from '../entrance/introduce.ts';
 import type { Admission, Admitted, Order } from '../runs/admission.ts';
 import { ON_DISCONNECT_HEADER, onDisconnectOf } from '../runs/disconnect.ts';
 import { keyedRequest } from '../runs/idempotency.ts';
 import { answerHead } from './completion-types.ts';
-import { identityOf, ownerOf } from './identity.ts';
 import { JsonAnswer } from './json-answer.ts';
 import { parseChat } from './parse-chat.ts';
 import type { ParsedChat } from './parse-chat.ts';
@@ -19,6 +20,7 @@ import type { StreamTimes } from './stream-answer.ts';
 export interface ChatOptions extends StreamTimes {
   readonly exchanges: Exchanges;
   readonly admission: Admission;
+  readonly entrance: Entrance;
   readonly profiles: readonly AgentProfile[];
   readonly resumeWindowMs: number;
 }
@@ -57,24 +59,28 @@ export class ChatService {
     );
   }
 
-  #order(exchange: Exchange, { body, headers }: FastifyRequest, parsed: ParsedChat): Order {
+  #order(exchange: Exchange, request: FastifyRequest, parsed: ParsedChat): Order {
+    const { body, headers } = request;
     const { profile, rest } = agentOf(this.#options.profiles, parsed.model);
-    const owner = ownerOf(headers.authorization);
+    const { chat, user } = parsed;
+    const asked = { chat, user, profile };
+    const { owner, who, enter } = introduce(this.#options.entrance, exchange, request, asked);
     const keyed = keyedRequest(headers['idempotency-key'], { owner, route: ROUTE, body });
     const otherwise = keyed === undefined ? 'cancel' : 'resume';
     const submission = {
       requestId: exchange.record.requestId,
-      user: identityOf(headers.authorization, parsed.user),
+      ...who,
       profile,
       ...(rest === undefined ? {} : { model: rest }),
       stream: parsed.stream,
-      chat: parsed.chat,
+      chat,
       onDisconnect: onDisconnectOf(headers[ON_DISCONNECT_HEADER], otherwise),
       resumeWindowMs: this.#options.resumeWindowMs,
     };
     const kept = { kind: 'chat', owner, stored: false, keyed: true, request: null } as const;
     return {
       submission,
+      enter,
       keyed,
       record: keyed === undefined ? undefined : kept,
       resumable: keyed !== undefined,

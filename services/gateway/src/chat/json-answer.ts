@@ -36,8 +36,8 @@ export class JsonAnswer implements Answer {
   }
 
   fail(error: SwitchboardError): void {
-    const { response, record, started } = this.#exchange;
-    sendError(response, record, error, { started });
+    const { response, record, repeatRunsTwice } = this.#exchange;
+    sendError(response, record, error, { started: repeatRunsTwice });
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
-import type { RunEvent, SwitchboardError, Usage } from '@switchboard/contract';
+import { SwitchboardError } from '@switchboard/contract';
+import type { RunEvent, Usage } from '@switchboard/contract';
 import { errorBody } from '../http-errors/http-errors.ts';
 import { sendError } from '../http-errors/send-error.ts';
 import type { Answer, Completed } from '../exchange/answer.ts';
@@ -11,6 +12,8 @@ import {
 } from './completion-chunks.ts';
 import type { AnswerHead } from './completion-types.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import { QueueProgress } from '../exchange/queue-progress.ts';
+import type { FindPlace, QueuePlace } from '../exchange/queue-progress.ts';
 import { SseWriter } from '../exchange/sse-writer.ts';
 
 export interface StreamTimes {
@@ -20,6 +23,8 @@ export interface StreamTimes {
   readonly startedHoldMs: number;
   /** A stream that is silent for this long gets a comment, in milliseconds. */
   readonly heartbeatIntervalMs: number;
+  /** Where a run that waits stands; default: nobody knows. */
+  readonly findPlace?: FindPlace | undefined;
 }
 
 export interface StreamOptions extends StreamTimes {
@@ -47,6 +52,7 @@ export class StreamAnswer implements Answer {
   readonly #options: StreamOptions;
   readonly #sse: SseWriter;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #progress: QueueProgress | undefined;
   #hold: NodeJS.Timeout;
   #usage: Usage | undefined;
   #roleSent = false;
@@ -60,6 +66,10 @@ export class StreamAnswer implements Answer {
     this.#sse = new SseWriter(exchange.response, exchange.slowReader);
     this.#hold = setTimeout(() => this.#openQueued(), options.statusHoldMs);
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatIntervalMs);
+    const { findPlace: find } = options;
+    const { run } = exchange.record;
+    if (find === undefined || run === undefined) return;
+    this.#progress = new QueueProgress({ run, find, tell: (place) => this.#sayPlace(place) });
   }
 
   get blocked(): boolean {
@@ -71,6 +81,7 @@ export class StreamAnswer implements Answer {
   }
 
   started(): void {
+    this.#progress?.stop();
     if (this.#chunks > 1) return this.#restarted();
     if (this.#sse.opened) return this.#sendRole('');
     clearTimeout(this.#hold);
@@ -87,21 +98,22 @@ export class StreamAnswer implements Answer {
   }
 
   complete(end: Completed): void {
-    this.#exchange.record.outcome ??= 'ok';
     this.#open();
     this.#sendRole('');
     this.#send(finishChunk(this.#head, this.#options.includeUsage, end));
     if (this.#options.includeUsage && this.#usage !== undefined) {
       this.#send(usageChunk(this.#head, this.#usage));
     }
+    if (this.#options.after > this.#chunks) return this.fail(beyondEnd(this.#chunks));
+    this.#exchange.record.outcome ??= 'ok';
     this.#sse.event('[DONE]');
     this.#sse.end();
   }
 
   fail(error: SwitchboardError): void {
-    const { response, record, started } = this.#exchange;
+    const { response, record, repeatRunsTwice } = this.#exchange;
     if (!this.#sse.opened) {
-      sendError(response, record, error, { started });
+      sendError(response, record, error, { started: repeatRunsTwice });
       return;
     }
     record.outcome ??= error.code;
@@ -112,6 +124,7 @@ export class StreamAnswer implements Answer {
   dispose(): void {
     clearTimeout(this.#hold);
     clearInterval(this.#heartbeat);
+    this.#progress?.stop();
   }
 
   #open(): void {
@@ -123,6 +136,15 @@ export class StreamAnswer implements Answer {
   #openQueued(): void {
     this.#open();
     this.#sse.comment('queued');
+    this.#progress?.start('at once');
+  }
+
+  /** Not an event: it has no number, and is not there again on a replay. */
+  #sayPlace({ ahead, etaMs }: QueuePlace): void {
+    if (this.#sse.blocked) return;
+    this.#written = true;
+    const eta = etaMs === undefined ? '' : ` eta_ms=${etaMs}`;
+    this.#sse.comment(`queued position=${ahead + 1}${eta}`);
   }
 
   #openStarted(): void {
@@ -157,4 +179,12 @@ export class StreamAnswer implements Answer {
     if (!silent || !this.#sse.opened || this.#sse.blocked) return;
     this.#sse.comment(this.#exchange.started ? 'heartbeat' : 'queued');
   }
+}
+
+function beyondEnd(chunks: number): SwitchboardError {
+  return new SwitchboardError(
+    'invalid_request',
+    `\`Last-Event-ID\` names no event of this stream: it has ended with number ${chunks}.`,
+    { param: 'last-event-id' },
+  );
 }

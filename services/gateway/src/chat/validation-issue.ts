@@ -24,9 +24,15 @@ function deepest(issue: Issue): Issue {
     if (first === undefined) continue;
     const found = deepest(first);
     const candidate = { ...found, path: [...issue.path, ...found.path] };
-    if (best === undefined || candidate.path.length > best.path.length) best = candidate;
+    if (best === undefined || isNearer(candidate, best)) best = candidate;
   }
   return best ?? issue;
+}
+
+/** A list that is too long came further than anything that is no list. */
+function isNearer(candidate: Issue, best: Issue): boolean {
+  if (candidate.path.length !== best.path.length) return candidate.path.length > best.path.length;
+  return best.code === 'invalid_type' && candidate.code === 'too_big';
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -107,6 +107,7 @@ export const ErrorSchema = z.object({
 export const HealthSchema = z.object({
   status: z.string(),
   checks: z.record(z.string(), z.boolean()).optional(),
+  problem: z.string().optional(),
 });
 
 export const DeletedResponseSchema = z.object({

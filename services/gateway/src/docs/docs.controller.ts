@@ -1,11 +1,8 @@
 import { Controller, Get, Inject, Param, Res } from '@nestjs/common';
 import { SwitchboardError } from '@switchboard/contract';
 import type { FastifyReply } from 'fastify';
+import { DOCS_POLICY } from '../http-guard/security-headers.ts';
 import { DocsPage } from './docs-page.ts';
-
-/** Own files only; Swagger UI sets styles from its script. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 @Controller('docs')
 export class DocsController {
@@ -32,8 +29,7 @@ export class DocsController {
     }
     void reply
       .header('content-type', file.type)
-      .header('content-security-policy', CONTENT_SECURITY_POLICY)
-      .header('x-content-type-options', 'nosniff')
+      .header('content-security-policy', DOCS_POLICY)
       .send(file.body);
   }
 }

@@ -4,6 +4,7 @@ import { ERROR_CODES } from '@switchboard/contract';
 import { z } from 'zod';
 import { ChatCompletionBody } from '../chat/chat-schema.ts';
 import { HTTP_ERRORS } from '../http-errors/http-errors.ts';
+import { PoolViewSchema } from '../pool-view/pool-schema.ts';
 import { CreateResponseBody } from '../responses/request-schema.ts';
 import { ResponseSchema, StreamEventSchema } from '../responses/standard-schema.ts';
 import {
@@ -28,6 +29,7 @@ const SCHEMAS = {
   InputItemList: InputItemListSchema,
   Model: ModelSchema,
   ModelList: ModelListSchema,
+  PoolState: PoolViewSchema,
   Error: ErrorSchema,
   Health: HealthSchema,
 } as const;
@@ -69,6 +71,7 @@ export function openApiDocument(version: string): object {
           responses: { 200: answer('Model', 'The agent.'), ...errorResponses([404]) },
         },
       },
+      '/v1/pool': { get: poolOperation() },
       '/livez': {
         get: {
           operationId: 'live',
@@ -163,6 +166,24 @@ function responsePaths(): object {
           query('order', 'string'),
         ],
       },
+    },
+  };
+}
+
+function poolOperation(): object {
+  return {
+    operationId: 'getPoolState',
+    summary: 'What the workers and queues do now',
+    description:
+      'With `Accept: text/event-stream` a stream: each event is the whole state, the first at ' +
+      'once, then one when something has changed, at most four a second. Single workers, lanes ' +
+      'and bytes are shown with the scope `admin`.',
+    responses: {
+      200: {
+        description: 'The pools, at most half a second old.',
+        content: { ...json('PoolState'), 'text/event-stream': { schema: reference('PoolState') } },
+      },
+      ...errorResponses([429, 503]),
     },
   };
 }

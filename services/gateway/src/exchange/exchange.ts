@@ -28,6 +28,7 @@ export class Exchange {
   readonly #controller = new AbortController();
   #stopped: StopReason | undefined;
   #started = false;
+  #runsOnUnseen = false;
 
   constructor(record: RequestRecord, response: ServerResponse, slowReaderMs: number) {
     this.record = record;
@@ -55,6 +56,11 @@ export class Exchange {
     return this.#started;
   }
 
+  /** Whether a repetition of the request may run beside, or after, what this one began. */
+  get repeatRunsTwice(): boolean {
+    return this.#started || (this.#stopped !== undefined && this.#runsOnUnseen);
+  }
+
   /** The first reason counts. */
   stop(reason: StopReason): void {
     if (this.#stopped !== undefined) return;
@@ -66,6 +72,7 @@ export class Exchange {
   /** There is something to read: a stop leaves it, also one that has happened already. */
   bind(reading: Reading): void {
     this.record.run = reading.run;
+    this.#runsOnUnseen = reading.runsOnUnseen;
     const leave = () => reading.leave(this.#stopped ?? 'failed');
     if (this.signal.aborted) leave();
     else this.signal.addEventListener('abort', leave, { once: true });
@@ -79,8 +86,9 @@ export class Exchange {
 
   /** Headers of an answer that has begun. */
   headers(): Record<string, string> {
-    const { requestId, queueWaitMs } = this.record;
+    const { limits, requestId, queueWaitMs } = this.record;
     return {
+      ...limits,
       'x-request-id': requestId,
       'openai-processing-ms': String(processingMs(this.record)),
       ...(this.replayed ? { 'idempotent-replayed': 'true' } : {}),

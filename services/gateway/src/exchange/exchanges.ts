@@ -102,8 +102,11 @@ export class Exchanges {
     // A run that goes on without anybody to read it is waste.
     exchange.stop('failed');
     if (response.destroyed) return;
-    if (answer === undefined) sendError(response, record, error, { started: exchange.started });
-    else answer.fail(error);
+    if (answer === undefined) {
+      sendError(response, record, error, { started: exchange.repeatRunsTwice });
+    } else {
+      answer.fail(error);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ export class HealthController {
 
   @Get('readyz')
   ready(@Res() reply: FastifyReply): void {
-    const { status, body } = healthReport(this.#readiness.checks());
+    const { status, body } = healthReport(this.#readiness.checks(), this.#readiness.problem);
     void reply.code(status).header('cache-control', 'no-store').send(body);
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import { SwitchboardError } from '@switchboard/contract';
 import { openOn } from '../access-log/request-record.ts';
+import { SECURITY_HEADERS } from '../http-guard/security-headers.ts';
 import { errorAnswer } from './http-errors.ts';
 
 interface ClientErrorLog {
@@ -32,6 +33,7 @@ export function answerClientError(thrown: Error, socket: Socket, log: ClientErro
   const { status, headers, body } = errorAnswer(error);
   const text = JSON.stringify(body);
   const head = {
+    ...SECURITY_HEADERS,
     ...headers,
     'content-length': String(Buffer.byteLength(text)),
     connection: 'close',
@@ -53,7 +55,7 @@ function errorOf(code: string): SwitchboardError {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new SwitchboardError('request_timeout', 'The request did not arrive in time.');
     case 'HPE_HEADER_OVERFLOW':
-      return new SwitchboardError('invalid_request', 'The headers of the request are too large.');
+      return new SwitchboardError('headers_too_large', 'The headers of the request are too large.');
     default:
       return new SwitchboardError('invalid_request', 'The request is not valid HTTP.');
   }

@@ -5,6 +5,10 @@ import type { ErrorCode } from '@switchboard/contract';
 import { HTTP_ERRORS, errorAnswer, errorBody } from './http-errors.ts';
 
 const STATUSES: Record<ErrorCode, number> = {
+  missing_api_key: 401,
+  invalid_api_key: 401,
+  insufficient_scope: 403,
+  auth_unavailable: 503,
   invalid_request: 400,
   unsupported_parameter: 400,
   model_not_found: 404,
@@ -12,13 +16,22 @@ const STATUSES: Record<ErrorCode, number> = {
   method_not_allowed: 405,
   unsupported_media_type: 415,
   body_too_large: 413,
+  url_too_long: 414,
+  headers_too_large: 431,
   request_timeout: 408,
   too_many_outstanding: 429,
+  too_many_streams: 429,
+  too_many_connections: 503,
+  rate_limit_exceeded: 429,
+  request_over_limit: 429,
+  insufficient_quota: 429,
   response_not_found: 404,
   previous_response_not_found: 400,
   idempotency_conflict: 409,
   events_expired: 410,
+  deadline_too_short: 400,
   queue_full: 503,
+  overloaded: 503,
   storage_full: 503,
   queue_timeout: 503,
   queue_unavailable: 503,
@@ -33,6 +46,7 @@ const STATUSES: Record<ErrorCode, number> = {
   first_token_timeout: 504,
   idle_timeout: 504,
   run_timeout: 504,
+  deadline_exceeded: 504,
   worker_lost: 502,
   too_many_attempts: 502,
   request_lost: 502,
@@ -49,10 +63,19 @@ describe('http errors', () => {
     }
   });
 
+  it('says with every 401, and with a 403 for want of a scope, how to enter', () => {
+    for (const code of ERROR_CODES) {
+      const { status, headers } = errorAnswer(new SwitchboardError(code, 'x'));
+      const refused = status === 401 || status === 403;
+      assert.equal(headers['www-authenticate']?.startsWith('Bearer ') ?? false, refused, code);
+    }
+  });
+
   it('names a time to retry on every 429 and 503, in both headers, and on nothing else', () => {
     for (const code of ERROR_CODES) {
       const { status, headers } = errorAnswer(new SwitchboardError(code, 'x'));
-      const timed = status === 429 || status === 503;
+      // What can never fit has no time at which it would.
+      const timed = (status === 429 || status === 503) && code !== 'request_over_limit';
       assert.equal(headers['retry-after'] !== undefined, timed, code);
       assert.equal(headers['retry-after-ms'] !== undefined, timed, code);
     }
@@ -79,9 +102,14 @@ describe('http errors', () => {
       (code) => errorAnswer(new SwitchboardError(code, 'x')).headers['x-should-retry'] === 'true',
     );
     assert.deepEqual(safe, [
+      'auth_unavailable',
       'request_timeout',
       'too_many_outstanding',
+      'too_many_streams',
+      'too_many_connections',
+      'rate_limit_exceeded',
       'queue_full',
+      'overloaded',
       'queue_timeout',
       'queue_unavailable',
       'shutting_down',
@@ -117,6 +145,21 @@ describe('http errors', () => {
         code: 'rate_limit_exceeded',
       },
     });
+  });
+
+  it("sends the limit that refused a request as OpenAI's type, and when it can never fit", () => {
+    const details = { limit: 'tokens', retryAfterMs: 90_000 } as const;
+    const over = errorAnswer(new SwitchboardError('rate_limit_exceeded', 'x', details));
+    const never = errorAnswer(new SwitchboardError('request_over_limit', 'x', details));
+    for (const { body } of [over, never]) {
+      assert.deepEqual([body.error.type, body.error.code], ['tokens', 'rate_limit_exceeded']);
+    }
+    const retries = [over, never].map(({ headers }) => headers['x-should-retry']);
+    assert.deepEqual(retries, ['true', 'false']);
+    assert.deepEqual(
+      [over.headers['retry-after'], never.headers['retry-after']],
+      ['60', undefined],
+    );
   });
 
   it('never sends the internal cause', () => {

@@ -17,10 +17,16 @@ export interface HttpError {
   readonly retryAfterMs?: number;
   /** Whether the connection is closed with the answer. */
   readonly close?: true;
+  /** `www-authenticate`, which says how to enter and, by RFC 6750's words, what was wrong. */
+  readonly challenge?: string;
 }
 
 type ErrorType =
-  'invalid_request_error' | 'rate_limit_error' | 'service_unavailable_error' | 'server_error';
+  | 'invalid_request_error'
+  | 'rate_limit_error'
+  | 'insufficient_quota'
+  | 'service_unavailable_error'
+  | 'server_error';
 
 /** The SDKs ignore a longer `retry-after` and guess instead. */
 const RETRY_AFTER_MAX_MS = 60_000;
@@ -30,6 +36,7 @@ const caller = (status: number): HttpError => ({
   type: 'invalid_request_error',
   retry: 'never',
 });
+const CHALLENGE = 'Bearer realm="switchboard"';
 /** The run had started, or may have: a second one would cost twice. */
 const failed = (status: number): HttpError => ({ status, type: 'server_error', retry: 'never' });
 /** Refused before a run started. */
@@ -41,6 +48,11 @@ const busy = (retryAfterMs: number): HttpError => ({
 });
 
 export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
+  missing_api_key: { ...caller(401), challenge: CHALLENGE },
+  invalid_api_key: { ...caller(401), challenge: `${CHALLENGE}, error="invalid_token"` },
+  insufficient_scope: { ...caller(403), challenge: `${CHALLENGE}, error="insufficient_scope"` },
+  auth_unavailable: busy(10_000),
+
   invalid_request: caller(400),
   unsupported_parameter: caller(400),
   model_not_found: caller(404),
@@ -48,11 +60,14 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   method_not_allowed: caller(405),
   unsupported_media_type: caller(415),
   body_too_large: caller(413),
+  url_too_long: caller(414),
+  headers_too_large: caller(431),
   request_timeout: { ...caller(408), retry: 'safe', close: true },
   response_not_found: caller(404),
   previous_response_not_found: caller(400),
   idempotency_conflict: caller(409),
   events_expired: caller(410),
+  deadline_too_short: caller(400),
 
   too_many_outstanding: {
     status: 429,
@@ -61,7 +76,36 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
     retry: 'safe',
     retryAfterMs: 1_000,
   },
+  too_many_streams: {
+    status: 429,
+    type: 'rate_limit_error',
+    wireCode: 'rate_limit_exceeded',
+    retry: 'safe',
+    retryAfterMs: 1_000,
+  },
+  too_many_connections: busy(1_000),
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    retry: 'safe',
+    retryAfterMs: 1_000,
+  },
+  // Asks for more than the limit itself: it cannot fit at any time.
+  request_over_limit: {
+    status: 429,
+    type: 'rate_limit_error',
+    wireCode: 'rate_limit_exceeded',
+    retry: 'never',
+  },
+  // Whoever tries again within the day is refused again.
+  insufficient_quota: {
+    status: 429,
+    type: 'insufficient_quota',
+    retry: 'never',
+    retryAfterMs: 60_000,
+  },
   queue_full: { ...busy(1_000), wireCode: 'server_is_overloaded' },
+  overloaded: { ...busy(1_000), wireCode: 'server_is_overloaded' },
   queue_timeout: busy(5_000),
   queue_unavailable: busy(2_000),
   shutting_down: { ...busy(1_000), close: true },
@@ -77,6 +121,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   first_token_timeout: failed(504),
   idle_timeout: failed(504),
   run_timeout: failed(504),
+  deadline_exceeded: failed(504),
 
   worker_lost: failed(502),
   too_many_attempts: failed(502),
@@ -106,7 +151,9 @@ export interface ErrorAnswer {
 export function errorBody(error: SwitchboardError): ErrorBody {
   const { type, wireCode } = HTTP_ERRORS[error.code];
   const code = wireCode ?? error.code;
-  return { error: { message: error.message, type, param: error.param ?? null, code } };
+  // OpenAI's `type` of a rate limit is the limit's name.
+  const kind = error.limit ?? type;
+  return { error: { message: error.message, type: kind, param: error.param ?? null, code } };
 }
 
 /**
@@ -126,5 +173,6 @@ export function errorAnswer(error: SwitchboardError, started = false): ErrorAnsw
     headers['retry-after-ms'] = String(retryAfterMs);
   }
   if (known.close === true) headers['connection'] = 'close';
+  if (known.challenge !== undefined) headers['www-authenticate'] = known.challenge;
   return { status: known.status, headers, body: errorBody(error) };
 }

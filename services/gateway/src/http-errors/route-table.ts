@@ -13,6 +13,12 @@ export class RouteTable {
     table.set(key, known);
   }
 
+  /** Every route there is, as `GET /v1/models`. */
+  get all(): readonly string[] {
+    const tables = [...this.#exact, ...[...this.#prefixes].map(([url, m]) => [`${url}*`, m] as const)];
+    return tables.flatMap(([url, methods]) => [...methods].map((method) => `${method} ${url}`));
+  }
+
   /** In alphabetical order; empty when there is no such path. */
   allowed(path: string): readonly string[] {
     // As the router reads it: doubled and trailing slashes do not count.

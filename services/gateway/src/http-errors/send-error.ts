@@ -18,6 +18,7 @@ export function sendError(
   response.writeHead(answer.status, {
     ...answer.headers,
     ...options.headers,
+    ...record.limits,
     ...(record.queueWaitMs === undefined ? {} : { 'x-queue-wait-ms': String(record.queueWaitMs) }),
     'x-request-id': record.requestId,
     'openai-processing-ms': String(processingMs(record)),

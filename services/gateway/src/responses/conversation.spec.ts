@@ -51,6 +51,8 @@ const current = (...inputItems: CurrentTurn['inputItems']): CurrentTurn => ({
 const contents = (messages: ReturnType<typeof toMessages>): unknown[] =>
   messages.map(({ content }) => content);
 
+const TOO_LONG = { code: 'invalid_request', param: 'previous_response_id' };
+
 describe('toMessages', () => {
   it('puts earlier turns, oldest first, between the instructions and the current input', () => {
     const previous = [turn([asked('a')], answered('b')), turn([asked('c')], answered('d'))];
@@ -101,7 +103,7 @@ describe('toMessages', () => {
       turn([asked('c')], answered('d')),
     ];
     const last = current(asked('e'));
-    assert.throws(() => toMessages(previous, last, 300), { code: 'body_too_large' });
+    assert.throws(() => toMessages(previous, last, 300), TOO_LONG);
     const kept = toMessages(previous, { ...last, truncation: 'auto' }, 300);
     assert.deepEqual(contents(kept), ['c', 'd', 'e']);
     assert.equal(toMessages(previous, last, 10_000).length, 5);
@@ -114,13 +116,15 @@ describe('toMessages', () => {
       truncation: 'auto',
     });
     const open = [turn([long], call('x'))];
-    assert.throws(() => toMessages(open, truncated(output('x')), 300), { code: 'body_too_large' });
+    assert.throws(() => toMessages(open, truncated(output('x')), 300), TOO_LONG);
     const done = [turn([long], call('x')), turn([output('x')], answered('b'))];
     assert.deepEqual(contents(toMessages(done, truncated(asked('c')), 300)), ['b', 'c']);
   });
 
   it('refuses an input that does not fit by itself', () => {
     const last = { ...current(asked('e'.repeat(500))), truncation: 'auto' } as const;
-    assert.throws(() => toMessages([turn([asked('a')])], last, 300), { code: 'body_too_large' });
+    assert.throws(() => toMessages([turn([asked('a')])], last, 300), TOO_LONG);
+    // Without earlier turns it is not this that bounds it.
+    assert.equal(toMessages([], last, 300).length, 1);
   });
 });

@@ -21,10 +21,11 @@ export interface CurrentTurn {
  * The messages of the earlier turns, oldest first, and of the current one. Instructions are those
  * of the current request alone, before everything else.
  *
- * @param maxBytes most bytes of all messages as JSON. With `truncation` "auto" the oldest turns are
- * left out until they fit, never one whose calls the current input answers.
- * @throws SwitchboardError `invalid_request` naming an output whose call the conversation has not;
- * `body_too_large` when it does not fit.
+ * @param maxBytes most bytes of all messages as JSON, where there are earlier turns; a request by
+ * itself has its own bound. With `truncation` "auto" the oldest turns are left out until they fit,
+ * never one whose calls the current input answers.
+ * @throws SwitchboardError `invalid_request` naming an output whose call the conversation has not,
+ * or when it does not fit.
  */
 export function toMessages(
   previous: readonly TurnRecord[],
@@ -35,8 +36,8 @@ export function toMessages(
   refuseOrphans(turns, current.inputItems);
   const tail = messagesOf(current.inputItems);
   const head = instructionsOf(current.instructions);
-  const room = maxBytes - (maxBytes === Number.POSITIVE_INFINITY ? 0 : bytesOf([...head, ...tail]));
-  const kept = fitting(turns, current, room);
+  if (turns.length === 0) return [...head, ...tail];
+  const kept = fitting(turns, current, maxBytes - bytesOf([...head, ...tail]));
   return [...head, ...messagesOf(kept), ...tail];
 }
 
@@ -69,7 +70,6 @@ function fitting(
   current: CurrentTurn,
   room: number,
 ): readonly Item[] {
-  if (room === Number.POSITIVE_INFINITY) return turns.flat();
   const sizes = turns.map((items) => bytesOf(messagesOf(items)));
   let total = sizes.reduce((sum, size) => sum + size, 0);
   const answered = new Set(
@@ -99,8 +99,11 @@ function callsOf(items: readonly Item[]): Set<string> {
 }
 
 function tooLong(truncation: 'auto' | 'disabled'): SwitchboardError {
-  const hint = truncation === 'auto' ? '' : ' `truncation`: "auto" leaves its oldest turns out.';
-  return new SwitchboardError('body_too_large', `The conversation is too long.${hint}`, {
+  const problem =
+    truncation === 'auto'
+      ? 'is longer than a request may be, also without its oldest turns.'
+      : 'is longer than a request may be. `truncation`: "auto" leaves its oldest turns out.';
+  return new SwitchboardError('invalid_request', `The conversation ${problem}`, {
     param: 'previous_response_id',
   });
 }

@@ -16,7 +16,7 @@ const HEAD = {
 };
 
 const STARTED: RunEvent = { type: 'started', worker: 'w' };
-const STOP: RunEvent = { type: 'completed', finishReason: 'stop' };
+const STOP: RunEvent = { type: 'completed', finishReason: 'stop', atMs: 1_700_000_012_500 };
 const text = (value: string): RunEvent => ({ type: 'text.delta', text: value });
 const USAGE: RunEvent = {
   type: 'usage',
@@ -24,13 +24,13 @@ const USAGE: RunEvent = {
     prompt_tokens: 3,
     completion_tokens: 2,
     total_tokens: 5,
-    prompt_tokens_details: { cached_tokens: 1 },
+    prompt_tokens_details: { cached_tokens: 1, cache_write_tokens: 4 },
   },
 };
 
 function built(...events: RunEvent[]) {
   const builder = new ResponseBuilder(HEAD);
-  const stream = [...builder.opening(), ...events.flatMap((event) => builder.take(event, 2_500))];
+  const stream = [...builder.opening(), ...events.flatMap((event) => builder.take(event))];
   return { stream, types: stream.map(({ type }) => type), response: builder.response, builder };
 }
 
@@ -51,11 +51,11 @@ describe('a response', () => {
     assert.deepEqual(ResponseSchema.parse(response), response);
     assert.deepEqual(
       [response.status, response.id, response.created_at, response.completed_at],
-      ['completed', 'resp_r1', 1_700_000_000, 2],
+      ['completed', 'resp_r1', 1_700_000_000, 1_700_000_012],
     );
     assert.deepEqual(response.usage, {
       input_tokens: 3,
-      input_tokens_details: { cached_tokens: 1 },
+      input_tokens_details: { cached_tokens: 1, cache_write_tokens: 4 },
       output_tokens: 2,
       output_tokens_details: { reasoning_tokens: 0 },
       total_tokens: 5,
@@ -70,6 +70,17 @@ describe('a response', () => {
       },
     ]);
     assert.deepEqual(response.metadata, { a: 'b' });
+  });
+
+  it('was never over before it was made, and the end of an older worker has no time', () => {
+    for (const [atMs, completedAt] of [
+      [HEAD.createdAtMs - 5_000, 1_700_000_000],
+      [undefined, null],
+    ] as const) {
+      const end: RunEvent = { type: 'completed', finishReason: 'stop' };
+      const { response } = built(STARTED, atMs === undefined ? end : { ...end, atMs });
+      assert.deepEqual([response.status, response.completed_at], ['completed', completedAt]);
+    }
   });
 
   it('has every nullable field: a missing one is refused by our schema', () => {
@@ -90,6 +101,7 @@ describe('a response', () => {
       const { response, types } = built(STARTED, text('x'), call, {
         type: 'completed',
         finishReason,
+        atMs: 1_700_000_012_500,
       });
       assert.deepEqual(
         [response.status, response.incomplete_details, response.completed_at, types.at(-1)],

@@ -105,14 +105,12 @@ export class ResponseBuilder {
   }
 
   /**
-   * The next events of the stream. What comes after the end of a run is nothing.
+   * The next events of the stream, from the next event of the run. What comes after the end of a
+   * run is nothing.
    *
-   * @param event the next event of the run.
-   * @param atMs when the event was stored, milliseconds since 1970; only the end of a run needs it,
-   * for `completed_at`, which is null where it is not given.
    * @throws SwitchboardError `provider_bad_response` when the answer outgrows its bound.
    */
-  take(event: RunEvent, atMs?: number): readonly ResponseStreamEvent[] {
+  take(event: RunEvent): readonly ResponseStreamEvent[] {
     if (this.ended) return [];
     switch (event.type) {
       case 'started':
@@ -129,7 +127,7 @@ export class ResponseBuilder {
         this.#usage = responseUsage(event.usage);
         break;
       case 'completed':
-        return this.#complete(event, atMs);
+        return this.#complete(event);
       case 'failed':
         this.#error = { code: event.code, message: event.message };
         return this.#end('failed', 'response.failed', this.#items.abandon());
@@ -148,16 +146,18 @@ export class ResponseBuilder {
     return this.#numbered(this.#items.restart());
   }
 
-  #complete(
-    event: Extract<RunEvent, { type: 'completed' }>,
-    atMs: number | undefined,
-  ): readonly ResponseStreamEvent[] {
+  #complete(event: Extract<RunEvent, { type: 'completed' }>): readonly ResponseStreamEvent[] {
     this.#serviceTier = event.serviceTier;
     this.#cut = Object.hasOwn(CUTS, event.finishReason) ? CUTS[event.finishReason] : undefined;
     const drafts = this.#items.finish(this.#cut !== undefined);
     if (this.#cut !== undefined) return this.#end('incomplete', 'response.incomplete', drafts);
-    this.#completedAt = atMs === undefined ? null : seconds(atMs);
+    this.#completedAt = this.#completion(event.atMs);
     return this.#end('completed', 'response.completed', drafts);
+  }
+
+  /** By the worker's clock: a response is never over before it was made. */
+  #completion(atMs: number | undefined): number | null {
+    return atMs === undefined ? null : seconds(Math.max(atMs, this.#head.createdAtMs));
   }
 
   #end(

@@ -35,9 +35,9 @@ export class ResponseJsonAnswer implements Answer {
 
   /** A cancelled response is an answer; what failed keeps its own status, as with chats. */
   fail(error: SwitchboardError, end?: RunEnd): void {
-    const { response, record, started, stopped } = this.#exchange;
+    const { response, record, repeatRunsTwice, stopped } = this.#exchange;
     if (end?.type === 'cancelled' && stopped === undefined) return this.#give(end);
-    sendError(response, record, error, { started });
+    sendError(response, record, error, { started: repeatRunsTwice });
   }
 
   dispose(): void {

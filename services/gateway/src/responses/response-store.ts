@@ -45,7 +45,19 @@ export class ResponseStore {
 
   /** Its events so far: of an ended one all of them. */
   async events({ record, run }: FoundResponse): Promise<readonly RunEvent[]> {
-    return record.events ?? (await this.#runs.readLogged(run));
+    if (record.events !== undefined) return record.events;
+    const logged = await this.#runs.readLogged(run);
+    if (!isCutShort(logged.at(-1))) return logged;
+    // It may have left the log for the record since that was read.
+    return (await this.#records.get(run))?.events ?? logged;
+  }
+
+  /** Whether it has its end, as far as anybody can tell. */
+  async hasEnded(found: FoundResponse): Promise<boolean> {
+    const last = (await this.events(found)).at(-1);
+    if (last === undefined || !isEnd(last)) return false;
+    // Of what goes on, too, the log may have lost a part.
+    return found.record.events !== undefined || !isCutShort(last);
   }
 
   /** As it stands now. */
@@ -54,15 +66,23 @@ export class ResponseStore {
   }
 
   /**
-   * The turns that lead to `id` and itself, oldest first.
+   * The turns that lead to `id` and itself, oldest first. With `truncation` "auto" those are left
+   * out that are too far back.
    * @throws SwitchboardError `previous_response_not_found`
    */
-  async conversation(id: string, owner: string): Promise<readonly TurnRecord[]> {
+  async conversation(
+    id: string,
+    owner: string,
+    truncation: 'auto' | 'disabled',
+  ): Promise<readonly TurnRecord[]> {
     const turns: TurnRecord[] = [];
     const seen = new Set<string>();
     for (let next: string | null = id; next !== null;) {
       if (seen.has(next)) throw broken('its earlier turns go in a circle');
-      if (seen.size >= TURNS_MAX) throw broken(`it has more than ${TURNS_MAX} earlier turns`);
+      if (seen.size >= TURNS_MAX) {
+        if (truncation === 'auto') break;
+        throw broken(`it has more than ${TURNS_MAX} earlier turns`);
+      }
       seen.add(next);
       const found: FoundResponse | undefined = await this.#find(next, owner);
       if (found === undefined) {
@@ -104,6 +124,11 @@ function fold(found: FoundResponse, events: readonly RunEvent[]): ResponseObject
   builder.opening();
   for (const event of events) builder.take(event);
   return builder.response;
+}
+
+/** The end that is made up where part of a run is not stored any more. */
+function isCutShort(last: RunEvent | undefined): boolean {
+  return last?.type === 'failed' && last.code === 'answer_incomplete';
 }
 
 /** Run ids become subjects and keys: anything else is not looked up. */

@@ -2,6 +2,8 @@ import { SwitchboardError } from '@switchboard/contract';
 import type { RunEnd, RunEvent } from '@switchboard/contract';
 import type { Answer, Completed, Started } from '../exchange/answer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import { QueueProgress } from '../exchange/queue-progress.ts';
+import type { FindPlace, QueuePlace } from '../exchange/queue-progress.ts';
 import { SseWriter } from '../exchange/sse-writer.ts';
 import { errorBody } from '../http-errors/http-errors.ts';
 import { errorEvent } from './error-event.ts';
@@ -13,6 +15,8 @@ export interface ResponseStreamOptions {
   readonly heartbeatIntervalMs: number;
   /** Last `sequence_number` that the client has; -1: none. */
   readonly after: number;
+  /** Where a run that waits stands; default: nobody knows. */
+  readonly findPlace?: FindPlace | undefined;
 }
 
 /**
@@ -25,6 +29,8 @@ export class ResponseStreamAnswer implements Answer {
   readonly #after: number;
   readonly #sse: SseWriter;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #progress: QueueProgress | undefined;
+  readonly #queued: ResponseStreamEvent | undefined;
   #last = -1;
   #written = false;
 
@@ -35,7 +41,14 @@ export class ResponseStreamAnswer implements Answer {
     this.#sse = new SseWriter(exchange.response, exchange.slowReader);
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatIntervalMs);
     this.#sse.open(exchange.headers());
-    this.#send(builder.opening());
+    const opening = builder.opening();
+    this.#send(opening);
+    this.#queued = opening.at(-1);
+    const { findPlace: find } = options;
+    const { run } = exchange.record;
+    if (find === undefined || run === undefined) return;
+    this.#progress = new QueueProgress({ run, find, tell: (place) => this.#sayPlace(place) });
+    this.#progress.start('later');
   }
 
   get blocked(): boolean {
@@ -47,6 +60,7 @@ export class ResponseStreamAnswer implements Answer {
   }
 
   started(event: Started): void {
+    this.#progress?.stop();
     this.#send(this.#builder.take(event));
   }
 
@@ -69,6 +83,7 @@ export class ResponseStreamAnswer implements Answer {
 
   dispose(): void {
     clearInterval(this.#heartbeat);
+    this.#progress?.stop();
   }
 
   #finish(end: RunEnd): void {
@@ -93,6 +108,22 @@ export class ResponseStreamAnswer implements Answer {
   #write(event: ResponseStreamEvent | ErrorEvent): void {
     this.#written = true;
     this.#sse.event(JSON.stringify(event), { name: event.type });
+  }
+
+  /**
+   * `response.queued` again, with its own number: the stream has not gone on, so a reader who
+   * resumes after that number misses nothing. Who has that event already is told in a comment.
+   */
+  #sayPlace({ ahead, etaMs }: QueuePlace): void {
+    if (this.#sse.blocked) return;
+    const eta = etaMs === undefined ? '' : ` eta_ms=${etaMs}`;
+    const queued = this.#queued;
+    if (queued?.type !== 'response.queued' || queued.sequence_number <= this.#after) {
+      this.#sse.comment(`queued position=${ahead + 1}${eta}`);
+      return;
+    }
+    const switchboard = { ahead, eta_ms: etaMs ?? null };
+    this.#write({ ...queued, switchboard });
   }
 
   #beat(): void {

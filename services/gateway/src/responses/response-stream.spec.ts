@@ -117,7 +117,12 @@ const delta: fc.Arbitrary<RunEvent> = fc.oneof(
 const end: fc.Arbitrary<RunEvent> = fc.oneof(
   fc
     .constantFrom('stop', 'tool_calls', 'length', 'content_filter', 'constructor')
-    .map((finishReason): RunEvent => ({ type: 'completed', finishReason, serviceTier: 'x' })),
+    .map((finishReason): RunEvent => ({
+      type: 'completed',
+      finishReason,
+      serviceTier: 'x',
+      atMs: 5_000,
+    })),
   fc.constant<RunEvent>({ type: 'failed', code: 'worker_lost', message: 'Lost.' }),
   fc.constant<RunEvent>({ type: 'cancelled', reason: 'requested' }),
 );
@@ -147,7 +152,7 @@ function builderOf({ request }: AnyRun): ResponseBuilder {
 }
 
 function streamOf(run: AnyRun, builder = builderOf(run)): ResponseStreamEvent[] {
-  return [...builder.opening(), ...run.events.flatMap((event) => builder.take(event, 5_000))];
+  return [...builder.opening(), ...run.events.flatMap((event) => builder.take(event))];
 }
 
 /** Folds a stream as a client does who keeps what it is told of each place. */

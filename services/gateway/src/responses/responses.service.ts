@@ -1,16 +1,19 @@
-import { isEnd, SwitchboardError } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { identityOf, ownerOf } from '../chat/identity.ts';
+import { callerOf } from '../accounts/doorkeeper.ts';
+import type { Entrance } from '../entrance/entrance.ts';
+import { introduce } from '../entrance/introduce.ts';
 import { stillThere } from '../exchange/exchanges.ts';
 import type { Exchanges } from '../exchange/exchanges.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { FindPlace } from '../exchange/queue-progress.ts';
 import { sendJson } from '../exchange/send-json.ts';
 import { agentOf } from '../models/agent.ts';
 import type { Admission, Order } from '../runs/admission.ts';
 import { ON_DISCONNECT_HEADER, onDisconnectOf } from '../runs/disconnect.ts';
 import { keyedRequest } from '../runs/idempotency.ts';
 import { readRecorded } from '../runs/replay.ts';
+import { replaysOf } from '../runs/run-records.ts';
 import type { RunRecords } from '../runs/run-records.ts';
 import type { Runs } from '../runs/runs.ts';
 import { toMessages } from './conversation.ts';
@@ -21,11 +24,12 @@ import { ResponseJsonAnswer } from './response-json-answer.ts';
 import { builderOf, responseId, ResponseStore } from './response-store.ts';
 import type { FoundResponse, KeptResponse } from './response-store.ts';
 import { ResponseStreamAnswer } from './response-stream-answer.ts';
-import { startingAfter } from './starting-after.ts';
+import { refuseBeyondEnd, startingAfter } from './starting-after.ts';
 
 export interface ResponsesOptions {
   readonly exchanges: Exchanges;
   readonly admission: Admission;
+  readonly entrance: Entrance;
   readonly records: RunRecords;
   readonly runs: Runs;
   /** Removes everything of a run from log and object store. */
@@ -33,6 +37,10 @@ export interface ResponsesOptions {
   readonly profiles: readonly AgentProfile[];
   readonly resumeWindowMs: number;
   readonly heartbeatIntervalMs: number;
+  /** Where a run that waits stands. */
+  readonly findPlace?: FindPlace | undefined;
+  /** Most bytes of the messages of a conversation over several responses. */
+  readonly conversationMaxBytes: number;
 }
 
 const ROUTE = 'responses';
@@ -59,9 +67,9 @@ export class ResponsesService {
       exchange.replayed = joined;
       const found = foundOf(reading.run, createdAtMs, order);
       if (parsed.background && !parsed.stream) {
-        // It goes on without us, and may have gone on when it was joined.
-        reading.leave('client_gone');
-        sendJson(exchange, await this.#store.current(found));
+        // It goes on without a reader, whatever a reader's leaving would mean to it.
+        reading.detach();
+        sendJson(exchange, joined ? await this.#store.current(found) : builderOf(found).response);
         return;
       }
       const answer = parsed.stream
@@ -79,7 +87,7 @@ export class ResponsesService {
         sendJson(exchange, await this.#store.current(found));
         return;
       }
-      this.#refuseBeyondEnd(found, after);
+      refuseBeyondEnd(builderOf(found), found.record.events, after);
       const { records, runs } = this.#options;
       const reading = await readRecorded(runs, records, found.run);
       exchange.bind(reading);
@@ -105,9 +113,12 @@ export class ResponsesService {
   /** `DELETE /v1/responses/{id}`: nothing of it can be found afterwards. */
   async delete(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await this.#onStored(request, reply, async (exchange, found) => {
+      const { erase, records, runs } = this.#options;
       await this.#end(found);
-      await this.#options.records.delete(found.run);
-      await this.#options.erase(found.run);
+      const replays = replaysOf(found.record, await this.#store.events(found));
+      await Promise.all(replays.map((replay) => runs.cancelRun(replay, 'requested')));
+      await records.delete(found.run);
+      await Promise.all([found.run, ...replays].map(erase));
       sendJson(exchange, { id: responseId(found.run), object: 'response', deleted: true });
     });
   }
@@ -119,23 +130,27 @@ export class ResponsesService {
   ): Promise<void> {
     await this.#options.exchanges.handle(request, reply, async (exchange) => {
       const { id } = request.params as { id: string };
-      await serve(exchange, await this.#store.get(id, ownerOf(request.headers.authorization)));
+      await serve(exchange, await this.#store.get(id, callerOf(request).owner));
     });
   }
 
   /** The request is checked; what it needs of earlier responses is read. */
-  async #order(
-    exchange: Exchange,
-    { body, headers }: FastifyRequest,
-    parsed: ParsedResponse,
-  ): Promise<Order> {
+  async #order(exchange: Exchange, http: FastifyRequest, parsed: ParsedResponse): Promise<Order> {
+    const { body, headers } = http;
     const { profile, rest } = agentOf(this.#options.profiles, parsed.model);
-    const owner = ownerOf(headers.authorization);
+    const { owner } = callerOf(http);
     const keyed = keyedRequest(headers['idempotency-key'], { owner, route: ROUTE, body });
     const otherwise = parsed.background ? 'continue' : keyed === undefined ? 'cancel' : 'resume';
-    const { previousResponseId } = parsed;
+    const { conversationMaxBytes } = this.#options;
+    const { previousResponseId, truncation } = parsed;
     const earlier =
-      previousResponseId === null ? [] : await this.#store.conversation(previousResponseId, owner);
+      previousResponseId === null
+        ? []
+        : await this.#store.conversation(previousResponseId, owner, truncation);
+    const messages = toMessages(earlier, parsed, conversationMaxBytes);
+    const chat = { ...parsed.chat, messages };
+    const asked = { chat, user: parsed.user, profile };
+    const { who, enter } = introduce(this.#options.entrance, exchange, http, asked);
     const request: KeptResponse = {
       head: { model: parsed.model, echo: parsed.echo, background: parsed.background },
       inputItems: parsed.inputItems,
@@ -144,14 +159,15 @@ export class ResponsesService {
     return {
       submission: {
         requestId: exchange.record.requestId,
-        user: identityOf(headers.authorization, parsed.user),
+        ...who,
         profile,
         ...(rest === undefined ? {} : { model: rest }),
         stream: parsed.stream || parsed.background,
-        chat: { ...parsed.chat, messages: toMessages(earlier, parsed) },
+        chat,
         onDisconnect: onDisconnectOf(headers[ON_DISCONNECT_HEADER], otherwise),
         resumeWindowMs: this.#options.resumeWindowMs,
       },
+      enter,
       keyed,
       record: {
         kind: 'response',
@@ -160,33 +176,23 @@ export class ResponsesService {
         keyed: keyed !== undefined && parsed.store,
         request,
       },
-      resumable: true,
+      // Whoever has not been told its id cannot come back to it.
+      resumable: parsed.stream || parsed.background || keyed !== undefined,
     };
   }
 
   #stream(exchange: Exchange, found: FoundResponse, after: number): ResponseStreamAnswer {
-    const { heartbeatIntervalMs } = this.#options;
-    return new ResponseStreamAnswer(exchange, builderOf(found), { heartbeatIntervalMs, after });
-  }
-
-  #refuseBeyondEnd(found: FoundResponse, after: number): void {
-    const { events } = found.record;
-    if (events === undefined) return; // The stream says so itself, when it ends.
-    const builder = builderOf(found);
-    const all = [...builder.opening(), ...events.flatMap((event) => builder.take(event))];
-    const last = all.at(-1)?.sequence_number ?? 0;
-    if (after <= last) return;
-    throw new SwitchboardError(
-      'invalid_request',
-      `\`starting_after\` must be at most ${last}, the number of the last event.`,
-      { param: 'starting_after' },
-    );
+    const { findPlace, heartbeatIntervalMs } = this.#options;
+    return new ResponseStreamAnswer(exchange, builderOf(found), {
+      heartbeatIntervalMs,
+      after,
+      findPlace,
+    });
   }
 
   async #end(found: FoundResponse): Promise<void> {
-    const last = (await this.#store.events(found)).at(-1);
-    if (last === undefined || !isEnd(last))
-      await this.#options.runs.cancelRun(found.run, 'requested');
+    if (await this.#store.hasEnded(found)) return;
+    await this.#options.runs.cancelRun(found.run, 'requested');
   }
 }
 

@@ -32,6 +32,14 @@ const contentPart = <const Name extends string>(name: Name) =>
 const summaryPart = <const Name extends string>(name: Name) =>
   z.object({ type: z.literal(name), ...inSummary, part: SummaryText });
 
+/** Our own: where a response that waits stands, in a repetition of `response.queued`. */
+const QueuePlaceSchema = z.object({
+  /** Requests that are taken before it. */
+  ahead: z.int().min(0),
+  /** Estimated milliseconds until a slot takes it; null: not known. */
+  eta_ms: z.int().min(0).nullable(),
+});
+
 const logprobs = { logprobs: z.array(LogprobSchema) };
 
 /**
@@ -56,7 +64,7 @@ export type ErrorEvent = z.infer<typeof ErrorEventSchema>;
 
 export const StreamEventSchema = z.discriminatedUnion('type', [
   lifecycle('response.created'),
-  lifecycle('response.queued'),
+  lifecycle('response.queued').extend({ switchboard: QueuePlaceSchema.optional() }),
   lifecycle('response.in_progress'),
   lifecycle('response.completed'),
   lifecycle('response.failed'),

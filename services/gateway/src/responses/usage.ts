@@ -7,6 +7,8 @@ export function responseUsage(usage: Usage): ResponseUsage {
     input_tokens: count(usage.prompt_tokens),
     input_tokens_details: {
       cached_tokens: detail(usage['prompt_tokens_details'], 'cached_tokens'),
+      // Not in the standard, but OpenAI's SDKs read it as one that is always there.
+      cache_write_tokens: detail(usage['prompt_tokens_details'], 'cache_write_tokens'),
     },
     output_tokens: count(usage.completion_tokens),
     output_tokens_details: {

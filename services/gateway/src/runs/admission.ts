@@ -6,19 +6,20 @@
  *   runs.
  * - A2 a run that was not queued leaves nothing behind: no key, no record, no input.
  * - A3 who goes on with an answer is given that one or an error, never the rest of another.
+ * - A4 nobody joins a run before the queue has taken it: of one that is refused nothing ever comes.
  */
-import { isEnd, SwitchboardError } from '@switchboard/contract';
-import type { RunEvent } from '@switchboard/contract';
-import type { StopReason } from '../exchange/exchange.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { SwitchboardError } from '@switchboard/contract';
 import type { Reading } from '../exchange/reading.ts';
-import { HTTP_ERRORS } from '../http-errors/http-errors.ts';
+import type { Pass } from '../entrance/pass.ts';
 import type { Claim, IdempotencyKeys, KeyedRequest } from './idempotency.ts';
-import { readRecorded } from './replay.ts';
+import { isForgotten, ownReading } from './own-reading.ts';
+import { expired, readRecorded } from './replay.ts';
 import type { RunRecord, RunRecords } from './run-records.ts';
-import type { CancelReason, Run, Runs, Submission } from './runs.ts';
+import type { Run, Runs, Submission } from './runs.ts';
 
 export interface Order {
-  readonly submission: Omit<Submission, 'run'>;
+  readonly submission: Omit<Submission, 'run' | 'onEnd'>;
   readonly keyed: KeyedRequest | undefined;
   /** What is kept with the run; undefined: nothing. */
   readonly record: Omit<RunRecord, 'v' | 'run' | 'createdAtMs'> | undefined;
@@ -28,6 +29,8 @@ export interface Order {
   readonly resumable: boolean;
   /** The run that its reader has begun to read: no other will do. */
   readonly resumes?: string | undefined;
+  /** Lets a new run in, or throws. One that is joined is not asked. */
+  readonly enter: (signal: AbortSignal) => Promise<Pass>;
 }
 
 export interface Admitted {
@@ -55,12 +58,9 @@ const INPUT_RECORD = {
   request: null,
 } as const;
 
-const CANCEL_REASONS: Readonly<Record<StopReason, CancelReason>> = {
-  client_gone: 'client_gone',
-  slow_reader: 'deadline',
-  shutdown: 'shutdown',
-  failed: 'deadline',
-};
+/** How soon a key is looked at again whose run is just being queued; doubles each time. */
+const PENDING_FIRST_MS = 10;
+const PENDING_MAX_MS = 250;
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -75,15 +75,19 @@ export class Admission {
     const { keyed, resumes } = order;
     if (resumes !== undefined) return await this.#resume(resumes, keyed);
     if (keyed === undefined) return await this.#begin(order, runs.newRunId(), undefined, signal);
-    for (;;) {
+    for (let waitMs = PENDING_FIRST_MS; ;) {
       signal.throwIfAborted();
       const run = runs.newRunId();
       const claimed = await keys.claim(keyed, run);
       if (claimed.kind === 'claimed') return await this.#begin(order, run, claimed.claim, signal);
-      if (claimed.stale) await runs.cancelRun(claimed.run, 'shutdown');
-      if (!claimed.stale && !(await this.#isForgotten(claimed.run))) {
-        return await this.#join(claimed.run);
+      if (claimed.state === 'pending') {
+        // A4: it is taken, or free, or stale in a while.
+        await pause(waitMs, undefined, { signal });
+        waitMs = Math.min(waitMs * 2, PENDING_MAX_MS);
+        continue;
       }
+      if (claimed.state === 'stale') await runs.cancelRun(claimed.run, 'shutdown');
+      else if (!(await this.#isForgotten(claimed.run))) return await this.#join(claimed.run);
       const claim = await claimed.retake();
       if (claim !== undefined) return await this.#begin(order, run, claim, signal);
     }
@@ -110,18 +114,20 @@ export class Admission {
     const { records } = this.#options;
     const createdAtMs = Date.now();
     let held: Run;
+    let pass: Pass | undefined;
     try {
+      pass = await order.enter(signal);
       if (order.record !== undefined) {
         await records.create({ v: 1, run, createdAtMs, ...order.record });
       }
-      held = await this.#submit(order, run, signal);
+      held = await this.#submit(order, { run, onEnd: pass.ended.bind(pass) }, signal);
     } catch (thrown) {
       // A2: what fails here is found again by nobody, and ages out.
       await Promise.allSettled([
         claim?.release(),
         order.record === undefined ? undefined : records.delete(run),
       ]);
-      throw thrown;
+      throw pass?.refused(thrown) ?? thrown;
     }
     try {
       await claim?.confirm();
@@ -134,23 +140,27 @@ export class Admission {
   }
 
   /** What is too large for a message goes ahead of it, and the message says where it is. */
-  async #submit(order: Order, run: string, signal: AbortSignal): Promise<Run> {
-    const submission: Submission = { ...order.submission, run };
+  async #submit(
+    order: Order,
+    own: Pick<Submission, 'onEnd'> & { readonly run: string },
+    signal: AbortSignal,
+  ): Promise<Run> {
+    const submission = { ...order.submission, ...own };
     const { runs } = this.#options;
     try {
       return await runs.submit(submission, signal);
     } catch (thrown) {
       if (!(thrown instanceof SwitchboardError) || thrown.code !== 'body_too_large') throw thrown;
     }
-    return await this.#submitWithInput(order, submission, run, signal);
+    return await this.#submitWithInput(order, submission, signal);
   }
 
   async #submitWithInput(
     { record }: Order,
-    submission: Submission,
-    run: string,
+    submission: Submission & { readonly run: string },
     signal: AbortSignal,
   ): Promise<Run> {
+    const { run } = submission;
     const { deleteInput, putInput, records, runs } = this.#options;
     try {
       // The recorder deletes the inputs of the runs that it has a record of.
@@ -169,36 +179,17 @@ export class Admission {
   async #join(run: string): Promise<Admitted> {
     const { records, runs } = this.#options;
     const record = await records.get(run);
+    // There was one before the run was queued, and it stays for as long as anything is kept.
+    if (record === undefined) throw expired();
     const reading = await readRecorded(runs, records, run);
-    return { reading, createdAtMs: record?.createdAtMs ?? Date.now(), joined: true };
+    return { reading, createdAtMs: record.createdAtMs, joined: true };
   }
 
   /** Whether it ended in a way that is not remembered under its key: cancelled, or refused late. */
   async #isForgotten(run: string): Promise<boolean> {
     const record = await this.#options.records.get(run);
-    const last = (record?.events ?? (await this.#options.runs.readLogged(run))).at(-1);
+    if (record === undefined) return false;
+    const last = (record.events ?? (await this.#options.runs.readLogged(run))).at(-1);
     return last !== undefined && isForgotten(last);
   }
-}
-
-function isForgotten(event: RunEvent): boolean {
-  if (!isEnd(event)) return false;
-  if (event.type === 'cancelled') return true;
-  return event.type === 'failed' && HTTP_ERRORS[event.code].retry === 'safe';
-}
-
-/** A run of this gateway: its reader leaving is what its policy is about. */
-function ownReading(run: Run, { resumable, submission }: Order): Reading {
-  const { onDisconnect } = submission;
-  return {
-    run: run.run,
-    acceptedAtMs: run.acceptedAtMs,
-    events: (signal) => run.events(signal),
-    leave: (reason) => {
-      if (onDisconnect === 'continue' || (reason === 'shutdown' && resumable)) run.detach();
-      else if (onDisconnect === 'resume') run.close();
-      // cancel() never rejects.
-      else void run.cancel(CANCEL_REASONS[reason]);
-    },
-  };
 }

@@ -45,8 +45,12 @@ export type Claimed =
   | {
       readonly kind: 'known';
       readonly run: string;
-      /** Nobody knows whether it was ever queued, and nobody is about to. */
-      readonly stale: boolean;
+      /**
+       * - `queued`: the queue took it.
+       * - `pending`: it is just being queued, or refused.
+       * - `stale`: nobody knows whether it was ever queued, and nobody is about to.
+       */
+      readonly state: 'queued' | 'pending' | 'stale';
       /** Takes the key over for the new run; undefined when somebody else was faster. */
       readonly retake: () => Promise<Claim | undefined>;
     };
@@ -102,7 +106,7 @@ export class IdempotencyKeys {
       return {
         kind: 'known',
         run: known.run,
-        stale: known.queued !== true && this.#now() - known.claimedAtMs > CLAIM_MAX_MS,
+        state: this.#stateOf(known),
         retake: async () => await this.#retake(key, entry, found.revision),
       };
     }
@@ -118,6 +122,11 @@ export class IdempotencyKeys {
     return known?.run;
   }
 
+  #stateOf({ claimedAtMs, queued }: Entry): 'queued' | 'pending' | 'stale' {
+    if (queued === true) return 'queued';
+    return this.#now() - claimedAtMs > CLAIM_MAX_MS ? 'stale' : 'pending';
+  }
+
   /** @returns undefined when somebody else was faster. */
   async #retake(key: string, entry: Entry, revision: number): Promise<Claim | undefined> {
     const taken = await this.#bucket.update(key, entry, revision);
@@ -130,7 +139,11 @@ export class IdempotencyKeys {
       confirm: async () => {
         await this.#bucket.update(key, { ...entry, queued: true }, revision);
       },
-      release: async () => await this.#bucket.delete(key),
+      release: async () => {
+        // After so long that it was stale, somebody else may hold it.
+        const known = (await this.#bucket.get(key))?.value as Entry | undefined;
+        if (known?.run === entry.run) await this.#bucket.delete(key);
+      },
     };
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { replayOf } from '@switchboard/contract';
 import type { RunEvent } from '@switchboard/contract';
 import { MemoryBucket } from '../../test/fake-runs.ts';
 import { Recorder } from './recorder.ts';
@@ -11,6 +12,9 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'started', worker: 'w' },
   { type: 'completed', finishReason: 'stop' },
 ];
+const GIVEN_UP: readonly RunEvent[] = [
+  { type: 'failed', code: 'too_many_attempts', message: 'Given up.' },
+];
 const WINDOW_MS = 30_000;
 
 function setUp() {
@@ -18,8 +22,9 @@ function setUp() {
   const records = new RunRecords(buckets);
   const steps: string[] = [];
   const clock = { nowMs: 0 };
+  const logs = new Map<string, readonly RunEvent[]>();
   const recorder = new Recorder({
-    runs: { readLogged: async () => EVENTS },
+    runs: { readLogged: async (run) => logs.get(run) ?? EVENTS },
     records,
     purge: async (run) => void steps.push(`purge ${run}`),
     removeDeadLetters: async (run) => void steps.push(`letters ${run}`),
@@ -39,7 +44,7 @@ function setUp() {
       request: null,
       ...fields,
     });
-  return { recorder, records, steps, clock, keep };
+  return { recorder, records, steps, clock, keep, logs };
 }
 
 describe('Recorder', () => {
@@ -66,6 +71,51 @@ describe('Recorder', () => {
       clock.nowMs = WINDOW_MS;
       await recorder.onEnd(RUN, 0);
       assert.equal((await records.get(RUN)) !== undefined, kept);
+    }
+  });
+
+  it('puts the end of a replay in the place of what it replays', async () => {
+    const { clock, keep, recorder, records, steps, logs } = setUp();
+    const replay = replayOf(RUN, 1) ?? '';
+    logs.set(RUN, GIVEN_UP).set(replay, EVENTS);
+    await keep({});
+    await recorder.onEnd(RUN, 0);
+    assert.deepEqual((await records.get(RUN))?.events, GIVEN_UP);
+    await recorder.onEnd(replay, 0);
+    clock.nowMs = WINDOW_MS;
+    // Told late and twice, and in the wrong order: the replay's answer stays.
+    for (const run of [replay, RUN, replay]) await recorder.onEnd(run, 0);
+    const record = await records.get(RUN);
+    assert.deepEqual([record?.events, record?.replays], [EVENTS, 1]);
+    const replayed = [`input ${replay}`, `purge ${replay}`];
+    assert.deepEqual(steps, [...replayed, `input ${RUN}`, `purge ${RUN}`, ...replayed]);
+    assert.equal(await records.get(replay), undefined);
+  });
+
+  it('keeps the input of what was given up for its letter, also of a replay', async () => {
+    const { clock, keep, recorder, records, steps, logs } = setUp();
+    const replay = replayOf(RUN, 1) ?? '';
+    logs.set(RUN, GIVEN_UP).set(replay, GIVEN_UP);
+    await keep({});
+    clock.nowMs = WINDOW_MS;
+    for (const run of [RUN, replay]) await recorder.onEnd(run, 0);
+    assert.deepEqual(steps, [`purge ${RUN}`, `purge ${replay}`]);
+    assert.equal((await records.get(RUN))?.replays, 1);
+  });
+
+  it('removes the letter of a response that is not stored, whatever was wrong with it', async () => {
+    for (const [kind, code, removed] of [
+      ['response', 'too_many_attempts', true],
+      ['response', 'request_lost', true],
+      ['response', 'provider_error', false],
+      ['chat', 'too_many_attempts', false],
+    ] as const) {
+      const { clock, keep, recorder, steps, logs } = setUp();
+      logs.set(RUN, [{ type: 'failed', code, message: 'Failed.' }]);
+      await keep({ stored: false, kind });
+      clock.nowMs = WINDOW_MS;
+      await recorder.onEnd(RUN, 0);
+      assert.equal(steps.includes(`letters ${RUN}`), removed, `${kind} ${code}`);
     }
   });
 

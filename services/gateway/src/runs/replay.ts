@@ -24,6 +24,9 @@ export async function readRecorded(
   return {
     run,
     acceptedAtMs: Date.now(),
+    // Whoever asks again does so by the same key or id.
+    runsOnUnseen: false,
+    detach: () => follower?.detach(),
     leave: (reason) => {
       // A gateway that has to go is no reader that leaves.
       if (reason === 'shutdown') follower?.detach();
@@ -61,9 +64,9 @@ async function* fromList(
   }
 }
 
-function expired(): SwitchboardError {
+export function expired(): SwitchboardError {
   return new SwitchboardError(
     'events_expired',
-    'The events of this run are not kept any more: its resume window is over.',
+    'This answer is not kept any more: its resume window is over, or it was deleted.',
   );
 }

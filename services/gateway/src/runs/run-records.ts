@@ -6,6 +6,7 @@
  * repeated or resumed (a chat with an `Idempotency-Key`, a response that is not stored) stays in
  * the bucket `idempotency`, which forgets sooner.
  */
+import { replayOf } from '@switchboard/contract';
 import type { RunEvent } from '@switchboard/contract';
 
 /** One bucket of the transport's StateStore. */
@@ -34,6 +35,11 @@ export interface RunRecord {
   readonly request: unknown;
   /** All of them, once the run has ended. */
   readonly events?: readonly RunEvent[];
+  /**
+   * How many replays of it have ended, if it was given up: `events` are the last one's. (A person
+   * replays what was given up: `npm run dead-letters`.)
+   */
+  readonly replays?: number;
 }
 
 const keyOf = (run: string): string => `run-${run}`;
@@ -59,18 +65,38 @@ export class RunRecords {
 
   /** Adds the events of the ended run. @returns the record, unless there is none (any more). */
   async finish(run: string, events: readonly RunEvent[]): Promise<RunRecord | undefined> {
-    for (;;) {
-      const found = await this.#find(run);
-      if (found === undefined || found.record.events !== undefined) return found?.record;
-      const record = { ...found.record, events };
-      const bucket = this.#bucket(record);
-      const revision = await bucket.update(keyOf(run), record, found.revision);
-      if (revision !== undefined) return record;
-    }
+    return await this.#change(run, (record) =>
+      record.events === undefined ? { ...record, events } : undefined,
+    );
+  }
+
+  /** A replay's events take the place of those before it. @returns the record, as {@link finish} */
+  async finishReplay(
+    run: string,
+    replays: number,
+    events: readonly RunEvent[],
+  ): Promise<RunRecord | undefined> {
+    return await this.#change(run, (record) =>
+      (record.replays ?? 0) < replays ? { ...record, events, replays } : undefined,
+    );
   }
 
   async delete(run: string): Promise<void> {
     await Promise.all([this.#stored.delete(keyOf(run)), this.#passing.delete(keyOf(run))]);
+  }
+
+  /** `changed` gives undefined where nothing is to be changed. */
+  async #change(
+    run: string,
+    changed: (record: RunRecord) => RunRecord | undefined,
+  ): Promise<RunRecord | undefined> {
+    for (;;) {
+      const found = await this.#find(run);
+      const record = found === undefined ? undefined : changed(found.record);
+      if (found === undefined || record === undefined) return found?.record;
+      const revision = await this.#bucket(record).update(keyOf(run), record, found.revision);
+      if (revision !== undefined) return record;
+    }
   }
 
   #bucket({ stored }: Pick<RunRecord, 'stored'>): Bucket {
@@ -85,4 +111,18 @@ export class RunRecords {
     // Only gateways write here.
     return { record: found.value as RunRecord, revision: found.revision };
   }
+}
+
+/**
+ * The replays that may hold something of a run: those that have ended, and the next one, which may
+ * be under way when `events`, all there are, say that it was given up.
+ */
+export function replaysOf(
+  { run, replays = 0 }: Pick<RunRecord, 'run' | 'replays'>,
+  events: readonly RunEvent[],
+): readonly string[] {
+  const last = events.at(-1);
+  const givenUp = last?.type === 'failed' && last.code === 'too_many_attempts';
+  const numbers = Array.from({ length: replays + (givenUp ? 1 : 0) }, (_, index) => index + 1);
+  return numbers.flatMap((replay) => replayOf(run, replay) ?? []);
 }

@@ -1,5 +1,12 @@
 /** What the routes need of the transport; its RunClient fits. */
-import type { AgentProfile, ChatRequest, OnDisconnect, RunEvent } from '@switchboard/contract';
+import type {
+  AgentProfile,
+  ChatRequest,
+  OnDisconnect,
+  Priority,
+  RunEvent,
+} from '@switchboard/contract';
+import type { RunOutcome } from '../entrance/pass.ts';
 
 export interface Submission {
   /** From {@link Runs.newRunId}; one is made when it is left out. */
@@ -16,6 +23,17 @@ export interface Submission {
   readonly input?: string;
   readonly onDisconnect: OnDisconnect;
   readonly resumeWindowMs: number;
+  /** Within which the whole answer must be there, milliseconds. */
+  readonly deadlineMs?: number | undefined;
+  readonly priority: Priority;
+  /** Most requests of this user, queued and running; undefined: as the transport is set up. */
+  readonly maxOutstanding?: number | undefined;
+  /** The identity that the user belongs to; undefined: it is one by itself. */
+  readonly account?: string | undefined;
+  /** Most requests of all users of the account together. */
+  readonly accountMost?: number | undefined;
+  /** Told once when the run has ended; of a run that is not accepted, never. */
+  readonly onEnd?: (outcome: RunOutcome) => void;
 }
 
 export type CancelReason = 'client_gone' | 'requested' | 'deadline' | 'shutdown';
@@ -35,7 +53,9 @@ export interface Follower {
 export interface Run extends Follower {
   /** `Date.now()` when the queue took it. */
   readonly acceptedAtMs: number;
-  /** Idempotent; never throws. */
+  /** `reason`: why the run is cancelled, if this leaves it without a reader. */
+  close(reason?: CancelReason): void;
+  /** Whoever reads it. Idempotent; never throws. */
   cancel(reason: CancelReason): Promise<void>;
 }
 
