@@ -10,6 +10,8 @@ export interface StackShape {
   /** Slots of each worker. */
   readonly poolSize: number;
   readonly gateways?: number;
+  /** One more gateway, with settings of its own. */
+  readonly otherGateway?: () => NodeJS.ProcessEnv;
 }
 
 export interface BenchStackOptions {
@@ -49,7 +51,9 @@ export class BenchStack {
     const { nodeOptions, replicas } = options;
     const env = nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions };
     const nats = { servers: replicas };
-    const stack = await startStack({ ...shape, nats, gatewayEnv: env, workerEnv: env });
+    const { otherGateway, ...rest } = shape;
+    const stack = await startStack({ ...rest, nats, gatewayEnv: env, workerEnv: env });
+    if (otherGateway !== undefined) await stack.addGateway(otherGateway());
     if (stack.simulator === undefined) throw new Error('The stack has no simulator.');
     await Promise.all(stack.gateways.map(async ({ url }) => await gatewayReady(url)));
     return new BenchStack(stack, stack.simulator.url);

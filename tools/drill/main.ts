@@ -2,11 +2,15 @@
 import { runTrial } from '@switchboard/command-line';
 import { ProcessStartError } from '@switchboard/stack';
 
+import { crowdDrill } from './crowd-drill.ts';
 import { killDrill } from './kill-drill.ts';
 import { type DrillName, type DrillOptions, readOptions, USAGE } from './options.ts';
+import { overloadDrill } from './overload-drill.ts';
 import { restartDrill } from './restart-drill.ts';
 import { type DrillResult, type Say, table } from './result.ts';
+import { retryAfterDrill } from './retry-after-drill.ts';
 import { shortDrainDrill } from './short-drain-drill.ts';
+import { slowlorisDrill } from './slowloris-drill.ts';
 import { soakDrill } from './soak-drill.ts';
 import { stoppedDrill } from './stopped-drill.ts';
 
@@ -17,6 +21,10 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   kill: killDrill,
   soak: soakDrill,
   stopped: stoppedDrill,
+  overload: overloadDrill,
+  'retry-after': retryAfterDrill,
+  crowd: crowdDrill,
+  slowloris: slowlorisDrill,
 };
 
 await runTrial({

@@ -32,6 +32,17 @@ describe('the command line of a drill', () => {
     assert.deepEqual([options.seconds, options.replicas], [180, 1]);
   });
 
+  it('overloads for a minute, and less where everybody comes back', () => {
+    for (const [drill, seconds] of [
+      ['overload', 60],
+      ['retry-after', 10],
+    ] as const) {
+      const options = readOptions([drill]);
+      assert.ok(options !== 'help');
+      assert.equal(options.seconds, seconds);
+    }
+  });
+
   const wrong = [
     [],
     ['stop'],
@@ -39,6 +50,7 @@ describe('the command line of a drill', () => {
     ['kill', '--seconds', '1'],
     ['soak', '--seconds', '59'],
     ['stopped', '--seconds', '19'],
+    ['retry-after', '--seconds', '13'],
     ['kill', '--replicas', '2'],
   ];
   for (const argv of wrong) {

@@ -1,6 +1,15 @@
 import { readArguments, UsageError, wholeNumber } from '@switchboard/command-line';
 
-const DRILL_NAMES = ['restart', 'kill', 'soak', 'stopped'] as const;
+const DRILL_NAMES = [
+  'restart',
+  'kill',
+  'soak',
+  'stopped',
+  'overload',
+  'retry-after',
+  'crowd',
+  'slowloris',
+] as const;
 export type DrillName = (typeof DRILL_NAMES)[number];
 
 export interface DrillOptions {
@@ -14,7 +23,10 @@ export interface DrillOptions {
   readonly streamSeconds: number;
   /** Restart drill: only the workers are restarted, and may not finish what runs. */
   readonly shortDrain: boolean;
-  /** How long: of a kill drill and a soak, the last runs end after that; of the worker's stop. */
+  /**
+   * How long: of a kill drill and a soak, the last runs end after that; of the worker's stop; of an
+   * overload.
+   */
   readonly seconds: number;
   /** Kill drill: background runs at any time. */
   readonly runs: number;
@@ -24,7 +36,7 @@ export interface DrillOptions {
   readonly log: string | undefined;
 }
 
-export const USAGE = `Usage: npm run drill -- restart|kill|soak|stopped [options]
+export const USAGE = `Usage: npm run drill -- DRILL [options]
 
 restart   Streams through @switchboard/client, and a quarter as many users of the plain openai SDK,
           while every gateway and every worker is restarted by SIGTERM, one after another. No
@@ -37,12 +49,22 @@ soak      Mixed load that fills the event log and every bucket: none may outgrow
           accepted ends, and the gateways' memory stays flat.
 stopped   A worker is stopped (SIGSTOP) while it runs something, and goes on when others have taken
           over long ago. Each run must end once, and no reader may get what it says then.
+overload  Three times what the pool can serve comes to it, with a deadline. The slots must stay busy
+          with what ends in time, the others be told at once when to come again, and newcomers be
+          served as ever soon after.
+retry-after  The same for a while, then 0.8 times: who was refused comes back exactly when told,
+          and must get in; on one gateway and on two.
+crowd     A key sends 1,000 requests at once, for one user or for 1,000 that it invents: the callers
+          of other keys must not wait longer for the second than for the first.
+slowloris  500 connections that send their headers or bodies drop by drop: somebody else's requests
+          must not take twice as long.
 
   --streams N    restart: streams at any time (default 200)
   --long         restart: streams of 60 s instead of 10 s
   --short-drain  restart: workers may not finish what runs
   --seconds N    kill, soak, stopped: how long (default 120, from 10; a soak from 90; a stop 180,
-                 from 20)
+                 from 20); overload, retry-after: how long the overload lasts (default 60, from
+                 10; default 10, from 3 to 12)
   --runs N       kill: background runs at any time (default 50)
   --replicas N   kill: 1 nats-server (default), or 3 with a replica of everything on each; then
                  those are killed that lead a stream or a consumer
@@ -71,6 +93,9 @@ const SECONDS = { min: 10, max: 86_400 };
 const SOAK_SECONDS = { ...SECONDS, min: 90 };
 /** Until others have taken over. */
 const STOPPED_SECONDS = { ...SECONDS, min: 20 };
+const OVERLOAD_SECONDS = { ...SECONDS, max: 3_600 };
+/** Those who were refused come back for half of the capacity, and are told a minute at most. */
+const RETRY_AFTER_SECONDS = { min: 3, max: 12 };
 const SEED = { min: 0, max: 2 ** 32 - 1 };
 
 /** Reads the command line; 'help' when that is what was asked for. @throws UsageError */
@@ -100,6 +125,8 @@ export function readOptions(argv: readonly string[]): DrillOptions | 'help' {
 
 function secondsOf(drill: DrillName): { fallback: string; range: typeof SECONDS } {
   if (drill === 'stopped') return { fallback: '180', range: STOPPED_SECONDS };
+  if (drill === 'overload') return { fallback: '60', range: OVERLOAD_SECONDS };
+  if (drill === 'retry-after') return { fallback: '10', range: RETRY_AFTER_SECONDS };
   return { fallback: '120', range: drill === 'soak' ? SOAK_SECONDS : SECONDS };
 }
 

@@ -23,6 +23,7 @@ export function callText({ code, endedAtMs, sentAtMs, status, user }: ChatOutcom
 /** How many ended how: `812 x 200, 40 x 503 server_is_overloaded`. */
 export function outcomeText(calls: readonly ChatOutcome[]): string {
   const groups = Map.groupBy(calls, ({ code, status }) => `${status} ${code ?? ''}`.trim());
-  const texts = [...groups].toSorted().map(([name, each]) => `${each.length} x ${name}`);
+  const names = [...groups.keys()].toSorted((one, other) => (one < other ? -1 : 1));
+  const texts = names.map((name) => `${groups.get(name)?.length ?? 0} x ${name}`);
   return texts.length === 0 ? 'none' : texts.join(', ');
 }

@@ -40,8 +40,9 @@ export function judgeReturns({ calls, pending, returns }: Returns): Judged {
     const own = returns.filter((each) => each.reading === reading);
     // What the deadline ended was let in and got nothing.
     const admitted = own.filter(({ again }) => again.status === 200).length;
+    const ends = outcomeText(own.map(({ again }) => again));
     figures[`came back by ${reading}`] =
-      `${own.length}, ${share(admitted, own.length)} admitted (${outcomeText(own.map(({ again }) => again))})`;
+      `${own.length}, ${share(admitted, own.length)} admitted (${ends})`;
     if (own.length < RETURNS_MIN) {
       violations.push(`${reading}: only ${own.length} were refused and came back`);
     } else if (admitted < own.length * ADMITTED_MIN) {

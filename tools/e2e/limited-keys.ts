@@ -19,12 +19,15 @@ export interface Verdict {
 export class LimitedKeys implements AsyncDisposable {
   readonly ring: KeyRing;
   readonly stack: Stack;
-  readonly urls: readonly string[];
 
   private constructor(ring: KeyRing, stack: Stack) {
     this.ring = ring;
     this.stack = stack;
-    this.urls = stack.gateways.map(({ url }) => url);
+  }
+
+  /** Of the gateways that run. */
+  get urls(): readonly string[] {
+    return this.stack.gateways.filter(({ process }) => process.running).map(({ url }) => url);
   }
 
   /** `keys`: options of the command for each name. */
@@ -100,11 +103,7 @@ export class LimitedKeys implements AsyncDisposable {
     return { requests: left('requests'), tokens: left('tokens') };
   }
 
-  async untilStanding(
-    name: string,
-    kind: 'requests' | 'tokens',
-    wanted: number,
-  ): Promise<void> {
+  async untilStanding(name: string, kind: 'requests' | 'tokens', wanted: number): Promise<void> {
     let last = NaN;
     const there = async () => {
       last = (await this.standing(name))[kind];

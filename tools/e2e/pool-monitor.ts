@@ -26,8 +26,8 @@ export class PoolMonitor implements AsyncDisposable {
   readonly shown = new Set<string>();
   #latest: PoolState | undefined;
 
-  constructor(gatewayUrl: string) {
-    this.#reading = this.#read(`${gatewayUrl}/v1/pool`).catch((error: unknown) => {
+  constructor(gatewayUrl: string, headers: Readonly<Record<string, string>> = {}) {
+    this.#reading = this.#read(`${gatewayUrl}/v1/pool`, headers).catch((error: unknown) => {
       if (!this.#aborting.signal.aborted) throw error;
     });
   }
@@ -55,9 +55,12 @@ export class PoolMonitor implements AsyncDisposable {
     await this.#reading;
   }
 
-  async #read(url: string): Promise<void> {
+  async #read(url: string, headers: Readonly<Record<string, string>>): Promise<void> {
     const { signal } = this.#aborting;
-    const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal });
+    const response = await fetch(url, {
+      headers: { accept: 'text/event-stream', ...headers },
+      signal,
+    });
     for await (const { data } of sseEvents(response)) this.#take(data);
   }
 

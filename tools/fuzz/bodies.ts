@@ -100,7 +100,11 @@ function spoil(random: SeededRandom, value: Value, spoilt: { text: JsonText }[])
   return value;
 }
 
-function write(random: SeededRandom, value: Value, spoilt: readonly { text: JsonText }[]): JsonText {
+function write(
+  random: SeededRandom,
+  value: Value,
+  spoilt: readonly { text: JsonText }[],
+): JsonText {
   let text = JSON.stringify(value);
   for (const [index, one] of spoilt.entries()) {
     text = text.replace(JSON.stringify(`${MARK}${index}`), () => one.text);

@@ -11,10 +11,10 @@ export interface FuzzOptions {
 
 export const USAGE = `Usage: npm run fuzz -- [options]
 
-Sends hostile requests to a real gateway with a worker, nats-server and the simulator: bodies made from the
-OpenAPI document and then spoilt, strange headers, paths and methods, and raw bytes. Each must be answered
-or closed in time, no answer may be a 5xx that is not documented, no process may end, the gateway's memory
-may not grow, and nothing may be left in the queue or in a slot.
+Sends hostile requests to a real gateway with a worker, nats-server and the simulator: bodies made
+from the OpenAPI document and then spoilt, strange headers, paths and methods, and raw bytes. Each
+must be answered or closed in time, no answer may be a 5xx that is not documented, no process may
+end, the gateway's memory may not grow, and nothing may be left in the queue or in a slot.
 
   --requests N  how many (default 20000, from 100)
   --seed N      repeats the requests (default: a new one)

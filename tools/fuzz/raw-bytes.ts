@@ -1,9 +1,11 @@
 import type { SeededRandom } from '@switchboard/testkit';
 
 const CHAT = '{"model":"sim/tokens=1","messages":[{"role":"user","content":"x"}]}';
+const POST = 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+const CHUNK = `${CHAT.length.toString(16)}\r\n${CHAT}\r\n`;
 const STARTS = [
-  `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${CHAT.length}\r\n\r\n${CHAT}`,
-  `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${CHAT.length.toString(16)}\r\n${CHAT}\r\n0\r\n\r\n`,
+  `${POST}content-length: ${CHAT.length}\r\n\r\n${CHAT}`,
+  `${POST}transfer-encoding: chunked\r\n\r\n${CHUNK}0\r\n\r\n`,
   'GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n',
   'GET /livez HTTP/1.0\r\n\r\n',
   'CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n',

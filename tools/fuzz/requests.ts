@@ -13,7 +13,15 @@ export interface HostileRequest {
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND'];
-const IDS = ['resp_x', 'resp_0123456789abcdef_0123456789abcdef012345', '%00', '%ff', '..', '*', '>'];
+const IDS = [
+  'resp_x',
+  'resp_0123456789abcdef_0123456789abcdef012345',
+  '%00',
+  '%ff',
+  '..',
+  '*',
+  '>',
+];
 
 const POSTS = ['/v1/chat/completions', '/v1/responses'] as const;
 const CALLS: readonly ((id: string) => string)[] = [
@@ -125,7 +133,7 @@ function headers(random: SeededRandom): string[] {
 
 /** Without what would end a header or a line; the raw requests have those. */
 function plain(text: string): string {
-  return text.toWellFormed().replaceAll(/[\u0000-\u001f\u007f]/g, '~');
+  return text.toWellFormed().replaceAll(/\p{Cc}/gu, '~');
 }
 
 function framed(random: SeededRandom, lines: readonly string[], payload: Buffer): Buffer {

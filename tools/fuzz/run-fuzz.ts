@@ -22,7 +22,7 @@ export interface FuzzResult {
  * What the gateway's memory may grow by from the tenth part of the requests to the last, after all
  * is over: what V8 keeps after very different loads differs by as much.
  */
-const GROWTH_MAX_BYTES = 96 * 1_024 * 1_024;
+const GROWTH_MAX_BYTES = 64 * 1_024 * 1_024;
 const MIB = 1_024 * 1_024;
 const PROBLEMS_MAX = 50;
 const SHOWN_MAX = 600;
@@ -48,7 +48,11 @@ export async function runFuzz(options: FuzzOptions, say: Say): Promise<FuzzResul
       const loops = Array.from({ length: at }, async () => {
         for (let index = next++; index < to; index = next++) {
           await one(target.port, index, hostileRequest(random, schemas), tally);
-          if (index % 1_000 === 999) say(`${index + 1} requests, ${tally.problems.length} problems`);
+          if (index % 1_000 === 999) {
+            const mebibytes = Math.round((await target.residentBytes()) / MIB);
+            const problems = `${tally.problems.length} problems`;
+            say(`${index + 1} requests, ${problems}, gateway memory ${mebibytes} MiB`);
+          }
         }
       });
       await Promise.all(loops);

@@ -35,8 +35,8 @@ export function sampleOf(
   if (schema.enum !== undefined && schema.enum.length > 0) return random.pick(schema.enum);
   const choices = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (choices !== undefined && choices.length > 0) return next(random.pick(choices));
-  const { type } = schema;
-  switch (typeof type === 'string' || type === undefined ? type : type[0]) {
+  const [type = 'string'] = [schema.type].flat();
+  switch (type) {
     case 'object':
       return Object.fromEntries(
         Object.entries(schema.properties ?? { any: {} }).map(([name, of]) => [name, next(of)]),

@@ -22,7 +22,7 @@ export async function send(port: number, request: HostileRequest): Promise<Reply
   let bytes = 0;
   const { promise, resolve } = Promise.withResolvers<Reply['end']>();
   const timer = setTimeout(() => resolve('hung'), HUNG_MS);
-  socket.on('data', (data) => {
+  socket.on('data', (data: Buffer) => {
     if (bytes < KEPT_MAX_BYTES) kept.push(data);
     bytes += data.byteLength;
     // An answer has come: a connection that is kept for more is not hung.

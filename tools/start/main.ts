@@ -37,9 +37,10 @@ async function start(options: StartOptions): Promise<Stack> {
   return stack;
 }
 
-/** The names that the gateway lists, as the caller would see them. */
-async function agentsOf(url: string): Promise<readonly string[]> {
+/** The names that the gateway lists; undefined when it lists nothing without a key. */
+async function agentsOf(url: string): Promise<readonly string[] | undefined> {
   const response = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(5_000) });
+  if (response.status === 401) return undefined;
   const { data } = (await response.json()) as { data: { id: string }[] };
   return data.map(({ id }) => id);
 }

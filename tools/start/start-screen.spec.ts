@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 
 import { missingModel, modelEndpoint } from './model-endpoint.ts';
@@ -29,6 +30,12 @@ describe('the start screen', () => {
     assert.ok(!screen(env).includes(KEY));
   });
 
+  it('names the file for a look into NATS, and nothing of what is in it', () => {
+    const text = startScreen('http://x', OPTIONS, modelEndpoint({}), [], '/tmp/a/operator.env');
+    assert.match(text, /NATS +\. \/tmp\/a\/operator\.env/);
+    assert.doesNotMatch(screen({}), /operator/);
+  });
+
   it('shows a call of an agent that there is', () => {
     assert.match(screen({}), /"model":"assistant"/);
     assert.match(screen({}, ['open/*', 'support']), /"model":"support"/);
@@ -40,6 +47,25 @@ describe('the start screen', () => {
       assert.ok(text.includes(part), part);
     }
     assert.match(text, /20 \(2 workers x 10 slots\)/);
+  });
+});
+
+describe('the start screen and keys', () => {
+  const shown = (agents: readonly string[] | undefined) =>
+    startScreen('http://127.0.0.1:8080', OPTIONS, modelEndpoint({}), agents);
+
+  it('says that no key is checked, and shows calls without one', () => {
+    const text = shown(['assistant']);
+    assert.match(text, /keys +not checked/);
+    assert.match(text, /apiKey: 'any'/);
+    assert.ok(!text.includes('authorization'));
+  });
+
+  it('says that keys are checked, and shows calls with one', () => {
+    const text = shown(undefined);
+    assert.match(text, /keys +checked\n/);
+    assert.match(text, /apiKey: process\.env\.KEY/);
+    assert.match(text, / \\\n {4}-H "authorization: Bearer \$KEY" \\\n {4}-d '/);
   });
 });
 
@@ -59,6 +85,19 @@ describe('a real endpoint', () => {
 });
 
 describe('the environment of the services', () => {
+  it('has every option of the gateway, save those that the stack decides', async () => {
+    const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    const section = page.split('## ').find((part) => part.startsWith('gateway\n')) ?? '';
+    const names = [...section.matchAll(/^\| `([A-Z_]+)`/gm)].flatMap(([, name]) => name ?? []);
+    assert.ok(names.length > 30);
+    const decided = /^(PORT|NATS_(URL|USER|PASSWORD|TOKEN)(_FILE)?)$/;
+    const passed = gatewayEnvironment(Object.fromEntries(names.map((name) => [name, 'x'])));
+    assert.deepEqual(
+      names.filter((name) => passed[name] === undefined && !decided.test(name)),
+      [],
+    );
+  });
+
   it('gives the key to the worker alone, and to both only what they know', () => {
     const env = { OPENAI_API_KEY: KEY, NODE_OPTIONS: '--inspect', LOG_LEVEL: 'debug' };
     assert.equal(workerEnvironment(env)['OPENAI_API_KEY'], KEY);

@@ -5,7 +5,7 @@ import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import {
   DEAD_LETTERS_STREAM,
   decodeEvents,
-  doorbellSubject,
+  doorbellSubjects,
   EVENTS_STREAM,
   isEnd,
   requestsStream,
@@ -39,7 +39,7 @@ export class Observer {
     connection.subscribe(requestSubjects(POOL), {
       callback: (_error, message) => this.#onRequest(message),
     });
-    connection.subscribe(doorbellSubject(POOL), {
+    connection.subscribe(doorbellSubjects(POOL), {
       callback: (_error, message) => this.#onRing(message),
     });
   }

@@ -14,6 +14,9 @@ export type Priority = (typeof PRIORITIES)[number];
 export const LANES = [1, 2, 3, 4] as const;
 export type Lane = (typeof LANES)[number];
 
+/** So many slots go to requests of high priority for each that goes to a normal one. */
+export const HIGH_TO_NORMAL = 4;
+
 /** Stream that captures the run events of all gateways. */
 export const EVENTS_STREAM = 'EVENTS';
 /** Stream of requests that were given up after too many attempts or could not be read. */
@@ -65,8 +68,18 @@ export const requestsStream = (pool: string): string => `REQUESTS_${pool}`;
 export const requestSubjects = (pool: string): string => `requests.${pool}.>`;
 /** The same subjects written with single wildcards: what `republish` accepts as a source. */
 export const requestSubjectsExact = (pool: string): string => `requests.${pool}.*.*.*.*.*`;
-export const doorbellSubject = (pool: string): string => `doorbell.${pool}`;
-export const laneConsumer = (priority: Priority, lane: Lane): string => `${priority}${lane}`;
+/** Rung for a request that was stored in, or given back to, this lane. */
+export const doorbellSubject = (pool: string, priority: Priority, lane: Lane): string =>
+  `doorbell.${pool}.${priority}.${lane}`;
+/** All rings of a pool. */
+export const doorbellSubjects = (pool: string): string => `doorbell.${pool}.>`;
+/** What the server makes of {@link requestSubjectsExact} when it rings. */
+export const doorbellRepublished = (pool: string): string =>
+  `doorbell.${pool}.{{wildcard(1)}}.{{wildcard(2)}}`;
+/** Rung for a request that was given back, to whichever lane. */
+export const doorbellAgain = (pool: string): string => `doorbell.${pool}.again`;
+export type LaneName = `${Priority}${Lane}`;
+export const laneConsumer = (priority: Priority, lane: Lane): LaneName => `${priority}${lane}`;
 export const laneFilter = (pool: string, priority: Priority, lane: Lane): string =>
   `requests.${pool}.${priority}.${lane}.>`;
 export const userFilter = (pool: string, user: string): string =>
@@ -126,7 +139,11 @@ export const bucketSubject = (name: string, key: string): string => `$KV.${name}
 
 /** Hands the ends of all runs to the gateways, each to one of them. */
 export const RECORDER_CONSUMER = 'recorder';
-export const RECORDER_FILTER = 'events.*.*.end';
+
+/** Of all runs of all gateways: claims, what attempts say, and ends. */
+export const CLAIM_SUBJECTS = 'events.*.*.claim';
+export const LOG_SUBJECTS = 'events.*.*.log.*';
+export const END_SUBJECTS = 'events.*.*.end';
 
 /** Said by each gateway every few seconds, with the runs of others that it has readers of. */
 export const aliveSubject = (gateway: string): string => `alive.${gateway}`;

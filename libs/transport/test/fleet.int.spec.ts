@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { FLEET_ASK, FLEET_LOST_MS, fleetSubject } from '@switchboard/contract';
 import { deferred, type Deferred, until } from '@switchboard/testkit';
-import { Fleet, NatsLink, type PoolState } from '../src/index.ts';
+import { Fleet, NatsLink, type Place, type PoolState } from '../src/index.ts';
 import { answerAtOnce, collect, type Handler, Harness, silent, submit } from './harness.ts';
 
 let harness: Harness;
@@ -27,6 +27,8 @@ function fleetOf(): Fleet {
   });
   return fleet;
 }
+
+const normal = (seq: number): Place => ({ priority: 'normal', lane: 1, seq });
 
 const names = (fleet: Fleet): string =>
   fleet
@@ -162,11 +164,12 @@ describe('the queue', () => {
     const fleet = fleetOf();
     for (let rank = 1; rank <= 5; rank++) await submit(gateway, 'greedy');
     await submit(gateway, 'modest');
-    await untilQueue(fleet, 'six queued', ({ queued }) => queued === 6);
+    await submit(gateway, 'hurried', { priority: 'high' });
+    await untilQueue(fleet, 'seven queued', ({ queued }) => queued === 7);
     const { queue } = fleet.state('default');
     assert.deepEqual(
-      queue?.lanes.map(({ pending }) => pending),
-      [2, 2, 2, 0],
+      queue?.lanes.map(({ priority, pending }) => [priority, pending]),
+      [1, 0, 0, 0, 2, 2, 2, 0].map((pending, index) => [index < 4 ? 'high' : 'normal', pending]),
     );
     assert.equal(queue?.running, 0);
     assert.equal(queue?.maxOutstanding, 10_000);
@@ -183,18 +186,18 @@ describe('the queue', () => {
     const handles = [];
     for (let user = 0; user < 6; user++) handles.push(await submit(gateway, `user-${user}`));
     await untilQueue(fleet, 'four queued', ({ queued, running }) => queued === 4 && running === 2);
-    const places = [3, 4, 5, 6].map((seq) => fleet.position('default', { lane: 1, seq })?.ahead);
+    const places = [3, 4, 5, 6].map((seq) => fleet.position('default', normal(seq))?.ahead);
     assert.deepEqual(places, [0, 1, 2, 3]);
-    assert.equal(fleet.position('default', { lane: 1, seq: 6 })?.etaMs, undefined);
+    assert.equal(fleet.position('default', normal(6))?.etaMs, undefined);
     runs.endOne();
     runs.endOne();
     await untilQueue(fleet, 'two queued', ({ queued }) => queued === 2);
     await until(() => fleet.state('default').workers[0]?.served === 2, { what: 'two served' });
     const { serviceMs = 0 } = fleet.state('default');
-    const last = fleet.position('default', { lane: 1, seq: 6 });
+    const last = fleet.position('default', normal(6));
     assert.equal(last?.ahead, 1);
     assert.equal(last.etaMs, Math.round(serviceMs));
-    assert.equal(fleet.position('default', { lane: 1, seq: 1 })?.ahead, 0, 'it has run');
+    assert.equal(fleet.position('default', normal(1))?.ahead, 0, 'it has run');
     // One more would be behind the two: half a round more.
     assert.equal(fleet.predict('default', 1).waitMs, Math.round(serviceMs * 1.5));
     runs.endAll();
@@ -242,7 +245,7 @@ describe('the queue', () => {
     for (let n = 0; n < 1_000; n++) fleet.watch('default', () => (told += 1));
     const beganAtMs = performance.now();
     while (told < 4_000) {
-      for (let n = 0; n < 100; n++) fleet.position('default', { lane: 1, seq: 1 });
+      for (let n = 0; n < 100; n++) fleet.position('default', normal(1));
       await new Promise((resolve) => setImmediate(resolve));
     }
     const passedMs = performance.now() - beganAtMs;

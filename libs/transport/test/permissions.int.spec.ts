@@ -31,7 +31,7 @@ const NOT_A_GATEWAYS = [
   `events.g0.${ANY}.claim`,
   `events.g0.${ANY}.log.1`,
   `deadletters.default.${ANY}`,
-  'doorbell.default',
+  'doorbell.default.normal.1',
   'fleet.default.worker',
   `live.g0.${ANY}.end`,
 ];
@@ -42,7 +42,7 @@ const NOT_HEARD_BY_GATEWAYS = [
   '_INBOX_worker.>',
   '_INBOX_operator.>',
   'requests.>',
-  'doorbell.default',
+  'doorbell.default.normal.1',
   '$JS.>',
 ];
 
@@ -85,7 +85,7 @@ const NOT_HEARD_BY_WORKERS = [
   'requests.>',
   'events.>',
   'live.>',
-  'doorbell.other',
+  'doorbell.other.>',
   'fleet.default.*',
 ];
 

@@ -73,7 +73,10 @@ test('a drain that is shorter than the longest run is refused, and warned of whe
   assert.equal(await exitCode(refused.child), 1);
   assert.match(refused.output(), /DRAIN_TIMEOUT_MS: 30000 is too short: .*at least 610000/);
   const { child, output } = startWorker({ ...env, ALLOW_SHORT_DRAIN: 'true' });
-  await until(() => output().includes('DRAIN_TIMEOUT_MS is shorter'), { what: 'the warning' });
-  child.kill('SIGKILL');
+  try {
+    await until(() => output().includes('DRAIN_TIMEOUT_MS is shorter'), { what: 'the warning' });
+  } finally {
+    child.kill('SIGKILL');
+  }
   await exitCode(child);
 });

@@ -24,12 +24,13 @@ import { RouteTable } from './http-errors/route-table.ts';
 import { HttpGuard } from './http-guard/http-guard.ts';
 import { acceptJsonBodies } from './http-guard/json-body.ts';
 import { HTTP_GUARD_DEFAULTS } from './http-guard/options.ts';
+import { OpenStreams } from './http-guard/open-streams.ts';
 import type { HttpGuardOptions } from './http-guard/options.ts';
 import { ModelCatalogue } from './models/model-catalogue.ts';
 import type { FindPlace } from './exchange/queue-progress.ts';
 import type { FleetSource } from './pool-view/fleet-source.ts';
 import { PoolViewService } from './pool-view/pool-view.service.ts';
-import type { OwnUse, Viewer } from './pool-view/views.ts';
+import type { PoolViewOptions } from './pool-view/pool-view.service.ts';
 import { Admission } from './runs/admission.ts';
 import { IdempotencyKeys } from './runs/idempotency.ts';
 import { ResponsesService } from './responses/responses.service.ts';
@@ -64,7 +65,8 @@ export interface GatewayOptions {
   readonly entrance: Entrance;
   /** Where a run that waits stands. Default: nobody knows. */
   readonly findPlace?: FindPlace;
-  readonly ownUse?: ((viewer: Viewer) => Promise<OwnUse | undefined>) | undefined;
+  /** What somebody has in a pool, queued and running. */
+  readonly ownUse?: PoolViewOptions['ownUse'] | undefined;
   readonly profiles: readonly AgentProfile[];
   readonly version: string;
   readonly log: GatewayLog;
@@ -83,6 +85,8 @@ export interface GatewayLimits {
   readonly resumeWindowMs: number;
   /** What strangers may do; the rest as {@link HTTP_GUARD_DEFAULTS}. */
   readonly http?: Partial<HttpGuardOptions>;
+  /** Streams that one caller may read at once. Default {@link STREAMS_PER_USER_MAX}. */
+  readonly maxStreamsPerUser?: number;
   /** Default {@link STARTED_HOLD_MS}. */
   readonly startedHoldMs?: number;
   /** Default {@link SLOW_READER_MS}. */
@@ -95,6 +99,7 @@ export interface GatewayLimits {
  * event.
  */
 export const STARTED_HOLD_MS = 1_000;
+export const STREAMS_PER_USER_MAX = 1_024;
 /** A client that takes nothing of what waits for it for this long is dropped. */
 export const SLOW_READER_MS = 60_000;
 /** Room for an agent's name in a path. */
@@ -123,24 +128,12 @@ export class Gateway {
   }
 
   static async create(options: GatewayOptions): Promise<Gateway> {
-    const { limits, log, profiles } = options;
+    const { limits, log } = options;
     const readiness = new Readiness(options.queueReady, options.queueProblem);
     const exchanges = new Exchanges({
       slowReaderMs: limits.slowReaderMs ?? SLOW_READER_MS,
       log,
     });
-    const { runs } = options;
-    const records = new RunRecords(options.buckets);
-    const keys = new IdempotencyKeys(options.buckets.idempotency);
-    const shared = {
-      exchanges,
-      entrance: options.entrance,
-      admission: new Admission({ ...options, records, keys }),
-      profiles,
-      resumeWindowMs: limits.resumeWindowMs,
-      heartbeatIntervalMs: limits.heartbeatIntervalMs,
-      findPlace: options.findPlace,
-    };
     const routes = new RouteTable();
     const filter = new HttpErrorFilter({ routes, bodyMaxBytes: limits.bodyMaxBytes, log });
     const guard = new HttpGuard({
@@ -155,33 +148,7 @@ export class Gateway {
     installDoorkeeper(instance, options.accounts, (error, request, reply) => {
       filter.answer(error, request, reply);
     });
-    const parts: AppParts = {
-      chat: new ChatService({
-        ...shared,
-        startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
-        statusHoldMs: limits.statusHoldMs,
-      }),
-      responses: new ResponsesService({
-        ...shared,
-        runs,
-        records,
-        erase: options.erase,
-        // What a caller without `previous_response_id` can send in one request.
-        conversationMaxBytes: limits.bodyMaxBytes,
-      }),
-      readiness,
-      pools: new PoolViewService({
-        ...shared,
-        fleet: options.fleet,
-        viewerOf: (request) => {
-          const { id, scopes } = callerOf(request);
-          return { account: id, scopes };
-        },
-        ownUse: options.ownUse ?? (() => Promise.resolve(undefined)),
-      }),
-      models: new ModelCatalogue(profiles, Date.now()),
-      docs: new DocsPage(openApiDocument(options.version)),
-    };
+    const parts = servicesOf(options, exchanges, readiness);
     const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(parts), adapter, {
       logger: options.nestLog,
       // Fastify's own parser of JSON is used; Nest's would add one for forms.
@@ -240,6 +207,50 @@ export class Gateway {
       clearTimeout(cut);
     }
   }
+}
+
+/** What the controllers are given. */
+function servicesOf(options: GatewayOptions, exchanges: Exchanges, readiness: Readiness): AppParts {
+  const { limits, profiles, runs } = options;
+  const records = new RunRecords(options.buckets);
+  const keys = new IdempotencyKeys(options.buckets.idempotency);
+  const shared = {
+    exchanges,
+    entrance: options.entrance,
+    openStreams: new OpenStreams(limits.maxStreamsPerUser ?? STREAMS_PER_USER_MAX),
+    admission: new Admission({ ...options, records, keys }),
+    profiles,
+    resumeWindowMs: limits.resumeWindowMs,
+    heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    findPlace: options.findPlace,
+  };
+  return {
+    chat: new ChatService({
+      ...shared,
+      startedHoldMs: limits.startedHoldMs ?? STARTED_HOLD_MS,
+      statusHoldMs: limits.statusHoldMs,
+    }),
+    responses: new ResponsesService({
+      ...shared,
+      runs,
+      records,
+      erase: options.erase,
+      // What a caller without `previous_response_id` can send in one request.
+      conversationMaxBytes: limits.bodyMaxBytes,
+    }),
+    readiness,
+    pools: new PoolViewService({
+      ...shared,
+      fleet: options.fleet,
+      viewerOf: (request) => {
+        const { id, limits: own, scopes } = callerOf(request);
+        return { account: id, scopes, maxOutstanding: own.outstanding };
+      },
+      ownUse: options.ownUse ?? (() => Promise.resolve(undefined)),
+    }),
+    models: new ModelCatalogue(profiles, Date.now()),
+    docs: new DocsPage(openApiDocument(options.version)),
+  };
 }
 
 function createAdapter(

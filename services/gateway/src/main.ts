@@ -3,7 +3,7 @@ import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/pl
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
-import { DeadLetters, EndRecorder, purgeRun } from '@switchboard/transport';
+import { DeadLetters, EndRecorder, outstandingOf, purgeRun } from '@switchboard/transport';
 import type { Fleet, NatsLink, Position, RunClient, StateStore } from '@switchboard/transport';
 import { Accounts } from './accounts/accounts.ts';
 import { readGatewayConfig } from './config.ts';
@@ -11,6 +11,7 @@ import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { httpGuardOptions } from './http-guard/options.ts';
 import { openQueue } from './open-queue.ts';
+import { OwnUses } from './pool-view/own-uses.ts';
 import { Recorder } from './runs/recorder.ts';
 import { RunRecords } from './runs/run-records.ts';
 
@@ -40,6 +41,10 @@ async function start(config: GatewayConfig): Promise<void> {
   const { entrance, fleet, link, runs, state, ...queue } = openQueue(config, profiles, log);
   const letters = new DeadLetters(link);
   const recorder = startRecorder(config, { runs, state, letters, link, log });
+  const uses = new OwnUses({
+    read: async (pool, account) => await outstandingOf(link, pool, account),
+    maxOutstanding: config.maxOutstandingPerUser,
+  });
   const gateway = await Gateway.create({
     runs,
     buckets: state,
@@ -54,6 +59,7 @@ async function start(config: GatewayConfig): Promise<void> {
     findPlace: async (run) => await placeOf(runs, fleet, run),
     accounts,
     entrance,
+    ownUse: async (viewer, pool) => await uses.of(viewer, pool),
     profiles,
     version: VERSION,
     log,
@@ -62,6 +68,7 @@ async function start(config: GatewayConfig): Promise<void> {
       bodyMaxBytes: config.maxBodyBytes,
       bodyTimeoutMs: config.bodyTimeoutMs,
       http: httpGuardOptions(config),
+      maxStreamsPerUser: config.maxStreamsPerUser,
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       statusHoldMs: config.statusHoldMs,
       resumeWindowMs: config.resumeWindowMs,

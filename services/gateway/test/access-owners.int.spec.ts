@@ -82,10 +82,7 @@ for (const kind of KINDS) {
         assert.equal(foreign.status, 404);
         assert.deepEqual(foreign, unknown);
         const reads = await readsOf(() => call(at(id), { method, headers: other() }));
-        assert.equal(
-          reads,
-          await readsOf(() => call(at(UNKNOWN), { method, headers: other() })),
-        );
+        assert.equal(reads, await readsOf(() => call(at(UNKNOWN), { method, headers: other() })));
         assert.ok(reads > 0);
         assert.deepEqual(gateway.server.runs.cancelled, []);
         assert.deepEqual(gateway.server.erased, []);

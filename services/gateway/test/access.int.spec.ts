@@ -7,15 +7,7 @@ import { CHAT } from './harness.ts';
 
 type Statuses = readonly [number, number, number, number, number, number, number];
 
-const open = (status: number): Statuses => [
-  status,
-  status,
-  status,
-  status,
-  status,
-  status,
-  status,
-];
+const open = (status: number): Statuses => [status, status, status, status, status, status, status];
 /** `other`: for the same user of another tenant. */
 const closed = (other: number, good: number): Statuses => [401, 401, 401, 401, 403, other, good];
 

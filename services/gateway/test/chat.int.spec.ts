@@ -28,10 +28,10 @@ describe('what the queue gets', () => {
     assert.equal(response.headers.get('x-request-id'), 'abc-1');
     const [run] = server.runs.submitted;
     assert.ok(run !== undefined);
-    const { profile, run: id, user, onEnd, ...rest } = run.submission;
+    const { profile, run: id, user, account, onEnd, ...rest } = run.submission;
     assert.equal(id, run.run);
     assert.equal(profile.name, 'sim/*');
-    assert.ok(user.includes('ann') && onEnd !== undefined);
+    assert.ok(user.includes('ann') && account === user && onEnd !== undefined);
     assert.deepEqual(rest, {
       requestId: 'abc-1',
       model: 'tokens=3',
@@ -41,6 +41,7 @@ describe('what the queue gets', () => {
       priority: 'normal',
       deadlineMs: undefined,
       maxOutstanding: undefined,
+      accountMost: undefined,
       chat: { messages: CHAT.messages, temperature: 0.5, top_k: 4, user: 'ann' },
     });
     assert.equal(((await response.json()) as { model: string }).model, 'sim/tokens=3');

@@ -28,8 +28,8 @@ export const FACTS: PoolFacts = {
     maxOutstanding: 10_000,
     maxBytes: 1_000_000,
     lanes: [
-      { lane: 1, pending: 2 },
-      { lane: 2, pending: 1 },
+      { priority: 'high', lane: 1, pending: 2 },
+      { priority: 'normal', lane: 2, pending: 1 },
     ],
   },
 };

@@ -7,10 +7,9 @@ import { readConfig } from '@switchboard/platform/config';
 import { Accounts } from '../src/accounts/accounts.ts';
 import type { StoredKey } from '../src/accounts/key-file.ts';
 import { ACCOUNT_OPTIONS } from '../src/accounts/options.ts';
-import type { OwnUse, Viewer } from '../src/pool-view/views.ts';
 import { COMPLETED, STARTED, text } from './fake-runs.ts';
 import { startGateway } from './harness.ts';
-import type { TestGateway } from './harness.ts';
+import type { Guards, TestGateway } from './harness.ts';
 import { AUDIENCE, Issuer } from './issuer.ts';
 
 /** Who knocks. The same user of another tenant is somebody else. */
@@ -47,9 +46,7 @@ const KEYS: Readonly<Record<string, Partial<StoredKey>>> = {
   admin: { user: 'root', tenant: 'one', scopes: ['api', 'admin'] },
 };
 
-export async function startGuardedGateway(
-  ownUse?: (viewer: Viewer) => Promise<OwnUse | undefined>,
-): Promise<GuardedGateway> {
+export async function startGuardedGateway(ownUse?: Guards['ownUse']): Promise<GuardedGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'guarded-gateway-'));
   const secrets = new Map<string, string>();
   const keys = Object.entries(KEYS).map(([name, fields]) => {
@@ -68,7 +65,7 @@ export async function startGuardedGateway(
   const env = { ...files, JWT_ISSUER: issuer.name, JWT_AUDIENCE: AUDIENCE };
   const quiet = { info() {}, warn() {}, error() {} };
   const accounts = await Accounts.open(readConfig(ACCOUNT_OPTIONS, env), quiet);
-  const server = await startGateway({}, { accounts, ...(ownUse === undefined ? {} : { ownUse }) });
+  const server = await startGateway({}, { accounts, ownUse });
   server.runs.script = (run) => run.emit(STARTED, text('Hello'), COMPLETED);
   const bearer = (name: string): Record<string, string> => {
     const secret = secrets.get(name);

@@ -75,20 +75,6 @@ export async function startGateway(
     queueReady: true,
     viewer: undefined,
   };
-  const authenticate = (authorization: string | undefined): Caller => {
-    const { account = 'local', scopes = new Set(SCOPES) } = state.viewer ?? {};
-    const allowed = SCOPES.filter((scope) => scope === 'api' || scopes.has(scope));
-    return {
-      id: account,
-      name: account,
-      user: account,
-      tenant: 'default',
-      scopes: new Set(allowed),
-      priority: 'normal',
-      limits: {},
-      owner: ownerOf(authorization),
-    };
-  };
   const gateway = await BuiltGateway.create({
     runs,
     buckets,
@@ -98,7 +84,10 @@ export async function startGateway(
     queueReady: () => state.queueReady,
     fleet,
     findPlace: async () => fleet.place,
-    accounts: { configured: false, authenticate: (key) => Promise.resolve(authenticate(key)) },
+    accounts: {
+      configured: false,
+      authenticate: (key) => Promise.resolve(callerWith(key, state.viewer)),
+    },
     entrance: openEntrance(),
     ...guards,
     profiles: NAMES.map((name) => AgentProfile.parse({ name, model: '*' })),
@@ -127,13 +116,30 @@ export async function startGateway(
     url: `http://127.0.0.1:${port}`,
     lines,
     requestLine: () => new Promise<LogLine['fields']>((resolve) => waiting.push(resolve)),
-    async [Symbol.asyncDispose]() {
-      gateway.stopIntake();
-      gateway.abort();
-      await gateway.drained();
-      await gateway.close();
-    },
+    [Symbol.asyncDispose]: async () => await stop(gateway),
   });
+}
+
+async function stop(gateway: Gateway): Promise<void> {
+  gateway.stopIntake();
+  gateway.abort();
+  await gateway.drained();
+  await gateway.close();
+}
+
+/** As without keys, or with the account and scopes of `viewer`. */
+function callerWith(authorization: string | undefined, viewer: Viewer | undefined): Caller {
+  const { account = 'local', scopes = new Set(SCOPES) } = viewer ?? {};
+  return {
+    id: account,
+    name: account,
+    user: account,
+    tenant: 'default',
+    scopes: new Set(SCOPES.filter((scope) => scope === 'api' || scopes.has(scope))),
+    priority: 'normal',
+    limits: {},
+    owner: ownerOf(authorization),
+  };
 }
 
 /** Nobody has limits, and nothing is known of the pools. */

@@ -15,7 +15,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-const CALLER: Viewer = { scopes: new Set(), account: 'caller' };
+const CALLER: Viewer = { scopes: new Set(), account: 'caller', maxOutstanding: undefined };
 const STREAM = { accept: 'text/event-stream' };
 
 /** The states of a stream, as they come. */

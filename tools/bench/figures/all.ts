@@ -1,4 +1,5 @@
 import type { Figure } from '../figure.ts';
+import { ACCOUNTS } from './accounts.ts';
 import { BOUND } from './bound.ts';
 import { FAIRNESS, FAIRNESS_TWO_GATEWAYS } from './fairness.ts';
 import { HAND_OFF } from './hand-off.ts';
@@ -12,6 +13,7 @@ import { TOGETHER, WAVES } from './waves.ts';
 export const FIGURES: readonly Figure[] = [
   LATENCY,
   FIRST_TOKEN,
+  ACCOUNTS,
   HAND_OFF,
   FAIRNESS,
   FAIRNESS_TWO_GATEWAYS,

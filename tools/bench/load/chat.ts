@@ -11,6 +11,7 @@ export interface ChatCall {
   readonly stream: boolean;
   readonly content?: string;
   readonly requestId?: string;
+  readonly apiKey?: string;
 }
 
 export interface ChatResult {
@@ -57,7 +58,7 @@ export async function chat(agent: Agent, call: ChatCall): Promise<ChatResult> {
 
 function send(agent: Agent, call: ChatCall, body: string): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const { requestId } = call;
+  const { apiKey, requestId } = call;
   const sending = httpRequest(`${call.baseUrl}/chat/completions`, {
     agent,
     method: 'POST',
@@ -66,6 +67,7 @@ function send(agent: Agent, call: ChatCall, body: string): Promise<IncomingMessa
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
     },
   });
   sending.on('response', resolve).on('error', reject).end(body);

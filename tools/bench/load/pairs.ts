@@ -8,6 +8,8 @@ export interface PairsJob {
   readonly gatewayBaseUrl: string;
   readonly model: string;
   readonly stream: boolean;
+  /** Sent with both of a pair. */
+  readonly apiKey?: string;
   /** Pairs before those that count. */
   readonly warmUp: number;
   readonly pairs: number;

@@ -41,10 +41,18 @@ function bait(url: string): readonly (readonly [path: string, body: Record<strin
     message([{ type: 'input_audio', input_audio: { data: url, format: 'mp3' } }]),
     message([{ type: 'file', file: { file_id: url, file_data: url, filename: url } }]),
     { ...message(url), metadata: { url }, user: url, service_tier: url, prompt_cache_key: url },
-    { ...message(url), web_search_options: { url }, base_url: url, webhook: url, callback_url: url },
     {
       ...message(url),
-      tools: [{ type: 'function', function: { name: 'f', parameters: { $ref: url, $schema: url } } }],
+      web_search_options: { url },
+      base_url: url,
+      webhook: url,
+      callback_url: url,
+    },
+    {
+      ...message(url),
+      tools: [
+        { type: 'function', function: { name: 'f', parameters: { $ref: url, $schema: url } } },
+      ],
     },
     {
       ...message(url),
@@ -128,8 +136,9 @@ describe('URLs in a request', () => {
     assert.deepEqual(caught, []);
   });
 
-  const skip = process.platform === 'linux' ? false : 'reads /proc';
-  it('leave gateway and worker connected to NATS and the provider only', { skip }, async () => {
+  const readable = process.platform === 'linux';
+  it('leave gateway and worker connected to NATS and the provider only', async () => {
+    if (!readable) return;
     const { gateways, natsCluster, simulator, workers } = stack.stack;
     const nats = Number(new URL(natsCluster.url.split(',')[0] ?? '').port);
     const provider = Number(new URL(simulator?.url ?? '').port);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -49,6 +50,10 @@ describe('npm start', () => {
       body: JSON.stringify({ model: 'assistant', messages: [{ role: 'user', content: 'Hello' }] }),
     });
     assert.equal(response.status, 200, await response.text());
+
+    const operatorFile = /^ +NATS +\. (\S+)/m.exec(screen)?.[1] ?? '';
+    const secret = /^export NATS_PASSWORD=(.+)$/m.exec(await readFile(operatorFile, 'utf8'))?.[1];
+    assert.ok(secret !== undefined && !screen.includes(secret));
 
     launcher.kill('SIGINT');
     assert.deepEqual(await launcher.exited, { code: 0, signal: null });

@@ -23,7 +23,8 @@ describe('the users of NATS', () => {
 
   it('hold no right twice, and none to everything but the operator', () => {
     for (const role of ['gateway', 'worker'] as const) {
-      for (const subjects of Object.values(permissionsOf(role, ['a', 'b']))) {
+      const { publish, subscribe } = permissionsOf(role, ['a', 'b']);
+      for (const subjects of [publish, subscribe]) {
         assert.equal(new Set(subjects).size, subjects.length, role);
         const broad = subjects.filter((subject) => /^(>|\*|\$JS\.(>|API\.>|ACK\.>))/.test(subject));
         assert.deepEqual(broad, [], role);

@@ -14,11 +14,13 @@ import {
   bucketStream,
   bucketSubject,
   CANCEL_SUBJECTS,
+  CLAIM_SUBJECTS,
   countersStream,
   counterSubjects,
   DEAD_LETTERS_STREAM,
   deadLetterSubjects,
-  doorbellSubject,
+  doorbellSubjects,
+  END_SUBJECTS,
   EVENTS_STREAM,
   FLEET_ASK,
   fleetSubjects,
@@ -26,10 +28,10 @@ import {
   laneConsumer,
   laneFilter,
   LIVE_SUBJECTS,
+  LOG_SUBJECTS,
   PRIORITIES,
   READERS_SUBJECTS,
   RECORDER_CONSUMER,
-  RECORDER_FILTER,
   requestsStream,
   requestSubjects,
   reservationsSubject,
@@ -70,9 +72,9 @@ function gatewayPermissions(pools: readonly string[]): NatsPermissions {
   return {
     publish: [
       ...pools.flatMap(queuePermissions),
-      RECORDER_FILTER,
+      END_SUBJECTS,
       ...each([...KEEP, ...LOG, 'DIRECT.GET'], EVENTS_STREAM),
-      call('CONSUMER.CREATE', `${EVENTS_STREAM}.${RECORDER_CONSUMER}.${RECORDER_FILTER}`),
+      call('CONSUMER.CREATE', `${EVENTS_STREAM}.${RECORDER_CONSUMER}.${END_SUBJECTS}`),
       call('CONSUMER.MSG.NEXT', `${EVENTS_STREAM}.${RECORDER_CONSUMER}`),
       `$JS.ACK.${EVENTS_STREAM}.${RECORDER_CONSUMER}.>`,
       ...each([...KEEP, 'STREAM.MSG.GET', 'STREAM.MSG.DELETE'], DEAD_LETTERS_STREAM),
@@ -119,9 +121,9 @@ function workerPermissions(pools: readonly string[]): NatsPermissions {
   return {
     publish: [
       ...pools.flatMap(servicePermissions),
-      'events.*.*.claim',
-      'events.*.*.log.*',
-      'events.*.*.end',
+      CLAIM_SUBJECTS,
+      LOG_SUBJECTS,
+      END_SUBJECTS,
       ...each(['STREAM.INFO', ...LOG], EVENTS_STREAM),
       call('STREAM.MSG.GET', bucketStream('inputs')),
     ],
@@ -130,7 +132,7 @@ function workerPermissions(pools: readonly string[]): NatsPermissions {
       CANCEL_SUBJECTS,
       ALIVE_SUBJECTS,
       FLEET_ASK,
-      ...pools.map(doorbellSubject),
+      ...pools.map(doorbellSubjects),
     ],
   };
 }
@@ -148,7 +150,7 @@ function servicePermissions(pool: string): string[] {
     }),
     `$JS.ACK.${stream}.>`,
     deadLetterSubjects(pool),
-    doorbellSubject(pool),
+    doorbellSubjects(pool),
     fleetSubjects(pool),
   ];
 }

@@ -9,7 +9,7 @@
  * - F3 listeners are told four times a second at most.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { FLEET_ASK, fleetSubjects, type Lane } from '@switchboard/contract';
+import { FLEET_ASK, fleetSubjects, type Lane, type Priority } from '@switchboard/contract';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import {
@@ -21,8 +21,9 @@ import {
   waitMs,
 } from './forecast.ts';
 import { Listeners } from './listeners.ts';
+import { aheadOfNew, type Place } from './lane-states.ts';
 import { PoolQueue } from './pool-queue.ts';
-import type { Place, QueueState } from './queue-view.ts';
+import type { QueueState } from './queue-view.ts';
 import { readWord } from './read-word.ts';
 import { type WorkerState, WorkerTable } from './worker-table.ts';
 
@@ -124,13 +125,11 @@ export class Fleet {
     return ahead === undefined ? undefined : { ahead, etaMs: waitMs(ahead, capacity) };
   }
 
-  /** For a new request of this lane. */
-  predict(pool: string, lane: Lane): Prediction {
+  /** For a new request of this lane and priority. */
+  predict(pool: string, lane: Lane, priority: Priority = 'normal'): Prediction {
     void this.#of(pool).queue.refresh(ASK_PAUSE_MS);
     const { capacity, queue } = this.#estimate(pool);
-    const ahead = (queue?.lanes ?? [])
-      .filter((each) => each.lane <= lane)
-      .reduce((all, { pending }) => all + pending, 0);
+    const ahead = aheadOfNew({ priority, lane }, queue?.lanes ?? []);
     return {
       waitMs: waitMs(ahead, capacity),
       serviceMs: capacity.serviceMs,
@@ -138,7 +137,7 @@ export class Fleet {
     };
   }
 
-  /** This gateway has put a request of so many bytes in; without its place it counts as lane 1. */
+  /** This gateway has put in a request of so many bytes; without a place it counts as normal. */
   submitted(pool: string, bytes: number, place?: Place): void {
     const { queue, listeners } = this.#of(pool);
     queue.view.submitted(bytes, place);

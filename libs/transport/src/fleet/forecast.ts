@@ -1,4 +1,5 @@
 /** From workers and queue to waiting times: pure arithmetic, all of it estimates. */
+import { HIGH_TO_NORMAL, type Priority } from '@switchboard/contract';
 import type { WorkerState } from './worker-table.ts';
 
 /** What the workers of a pool can do together. */
@@ -70,4 +71,23 @@ export function ratePerSecond({ slots, serviceMs }: Capacity): number | undefine
   if (slots === 0) return undefined;
   // Below a tenth of a millisecond nothing is measured.
   return serviceMs === undefined ? undefined : (slots / Math.max(serviceMs, 0.1)) * 1_000;
+}
+
+/**
+ * Requests that are taken before one that has `own` of its priority before it, while `others` of
+ * the other priority wait: both take turns.
+ */
+export function aheadOfBoth(priority: Priority, own: number, others: number): number {
+  const turns =
+    priority === 'high'
+      ? Math.round(own / HIGH_TO_NORMAL)
+      : // It may be its own turn at once, or after all high ones of a round.
+        own * HIGH_TO_NORMAL + HIGH_TO_NORMAL / 2;
+  return own + Math.min(others, turns);
+}
+
+/** How many of `count` slots that come free go to high requests, of so many that wait. */
+export function highAmong(count: number, high: number, normal: number): number {
+  const share = Math.round((count * HIGH_TO_NORMAL) / (HIGH_TO_NORMAL + 1));
+  return Math.min(high, Math.max(share, count - normal));
 }

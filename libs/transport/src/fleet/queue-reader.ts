@@ -1,8 +1,25 @@
 /** Asks the server how one pool's queue stands. */
-import { LANES, type Lane, laneConsumer, requestsStream } from '@switchboard/contract';
+import {
+  type Lane,
+  laneConsumer,
+  LANES,
+  PRIORITIES,
+  type Priority,
+  requestsStream,
+} from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { api, StoreError } from '../link/store.ts';
-import type { LaneState, QueueReading } from './queue-view.ts';
+import type { LaneState } from './lane-states.ts';
+import type { QueueReading } from './queue-view.ts';
+
+interface LanePlace {
+  readonly priority: Priority;
+  readonly lane: Lane;
+}
+
+const PLACES: readonly LanePlace[] = PRIORITIES.flatMap((priority) => {
+  return LANES.map((lane) => ({ priority, lane }));
+});
 
 /** An answer that takes longer is not waited for: the next question comes soon. */
 const TIMEOUT_MS = 1_000;
@@ -39,7 +56,7 @@ export async function readQueue(link: NatsLink, pool: string, busy: number): Pro
     maxBytes: config?.max_bytes ?? 0,
     lanes:
       outstanding <= busy
-        ? LANES.map((lane) => ({ lane, pending: 0, givenOut: 0, deliveredSeq: lastSeq }))
+        ? PLACES.map((place) => ({ ...place, pending: 0, givenOut: 0, deliveredSeq: lastSeq }))
         : await readLanes(link, pool, outstanding),
   };
 }
@@ -49,27 +66,27 @@ async function readLanes(
   pool: string,
   outstanding: number,
 ): Promise<readonly LaneState[]> {
-  const lanes = await Promise.all(LANES.map((lane) => readLane(link, pool, lane)));
+  const lanes = await Promise.all(PLACES.map((place) => readLane(link, pool, place)));
   // No worker has ever come: nobody knows the lanes, and everything waits.
-  if (lanes.every((lane) => lane === undefined)) {
-    return LANES.map((lane) => ({
-      lane,
-      pending: lane === 1 ? outstanding : 0,
-      givenOut: 0,
-      deliveredSeq: 0,
-    }));
-  }
-  return lanes.map((lane, index) => {
-    return lane ?? { lane: LANES[index] ?? 1, pending: 0, givenOut: 0, deliveredSeq: 0 };
+  const isUnknown = lanes.every((lane) => lane === undefined);
+  return PLACES.map((place, index) => {
+    const isFirst = place.priority === 'normal' && place.lane === 1;
+    const pending = isUnknown && isFirst ? outstanding : 0;
+    return lanes[index] ?? { ...place, pending, givenOut: 0, deliveredSeq: 0 };
   });
 }
 
-async function readLane(link: NatsLink, pool: string, lane: Lane): Promise<LaneState | undefined> {
-  const call = `CONSUMER.INFO.${requestsStream(pool)}.${laneConsumer('normal', lane)}`;
+async function readLane(
+  link: NatsLink,
+  pool: string,
+  place: LanePlace,
+): Promise<LaneState | undefined> {
+  const consumer = laneConsumer(place.priority, place.lane);
+  const call = `CONSUMER.INFO.${requestsStream(pool)}.${consumer}`;
   try {
     const info = (await api(link, call, {}, TIMEOUT_MS)) as ConsumerAnswer;
     return {
-      lane,
+      ...place,
       pending: info.num_pending ?? 0,
       givenOut: info.num_ack_pending ?? 0,
       deliveredSeq: info.delivered?.stream_seq ?? 0,

@@ -5,29 +5,20 @@
  * - Q1 what the server said counts as a whole: of the own requests only those stored after it are
  *   added.
  * - Q2 nothing here is below zero, and `queued` is the sum of the lanes' `pending`.
- * - Q3 a slot that is free takes the next request at once, in the order of the lanes: so much is
- *   known of what other processes did since.
+ * - Q3 a slot that is free takes the next request at once, by the shares of the priorities and in
+ *   the order of the lanes: so much is known of what other processes did since.
  * - Q4 what was given out and is more than the slots can hold was given back, or its worker is
  *   dead: it waits. The server does not count it as pending.
  */
-import { type Lane, LANES } from '@switchboard/contract';
-
-/** Where a request lies in its pool's queue. */
-export interface Place {
-  readonly lane: Lane;
-  /** Its sequence in the stream. */
-  readonly seq: number;
-}
-
-export interface LaneState {
-  readonly lane: Lane;
-  /** Requests that wait for a slot. */
-  readonly pending: number;
-  /** Requests that were given out and not acknowledged: they run, or were given back. */
-  readonly givenOut: number;
-  /** Stream sequence of the latest request that was given out; those after it wait. */
-  readonly deliveredSeq: number;
-}
+import { laneConsumer, type LaneName } from '@switchboard/contract';
+import {
+  aheadOfPlace,
+  type LaneState,
+  nameOf,
+  type Place,
+  sum,
+  takenByShares,
+} from './lane-states.ts';
 
 /** What the server says of a pool's queue. */
 export interface QueueReading {
@@ -51,7 +42,7 @@ export interface QueueState extends QueueReading {
 
 interface Submitted {
   readonly bytes: number;
-  readonly lane: Lane;
+  readonly lane: LaneName;
   readonly seq: number | undefined;
 }
 
@@ -63,7 +54,7 @@ export class QueueView {
   #reading: QueueReading | undefined;
   #readAtMs = 0;
   #own: Submitted[] = [];
-  #ownPending = noneByLane();
+  #ownPending = new Map<LaneName, number>();
   #ownBytes = 0;
   #ended = 0;
   #endedSinceAsked = 0;
@@ -73,10 +64,11 @@ export class QueueView {
     this.#now = now;
   }
 
-  /** This gateway has put a request in. Without its place it counts into lane 1. */
+  /** This gateway has put a request in. Without its place it counts into normal lane 1. */
   submitted(bytes: number, place?: Place): void {
     if (this.#own.length >= OWN_MAX) return;
-    const own = { bytes, lane: place?.lane ?? 1, seq: place?.seq };
+    const lane = laneConsumer(place?.priority ?? 'normal', place?.lane ?? 1);
+    const own = { bytes, lane, seq: place?.seq };
     this.#own.push(own);
     this.#count(own);
   }
@@ -98,7 +90,7 @@ export class QueueView {
     this.#readAtMs = this.#now();
     this.#ended = this.#endedSinceAsked;
     this.#own = this.#own.filter(({ seq }) => seq !== undefined && seq > reading.lastSeq);
-    this.#ownPending = noneByLane();
+    this.#ownPending = new Map();
     this.#ownBytes = 0;
     for (const own of this.#own) this.#count(own);
   }
@@ -115,10 +107,10 @@ export class QueueView {
     const put = this.#own.length;
     // Q3: what was free then, and what has become free since, has taken a request each.
     const begun = Math.min(put, Math.max(0, slots - runningThen)) + this.#ended;
-    const lanes = takenInOrder(
+    const lanes = takenByShares(
       returned.map((lane) => ({
         ...lane,
-        pending: lane.pending + (this.#ownPending.get(lane.lane) ?? 0),
+        pending: lane.pending + (this.#ownPending.get(nameOf(lane)) ?? 0),
       })),
       begun,
     );
@@ -144,15 +136,7 @@ export class QueueView {
     const reading = this.#reading;
     const state = this.state(slots);
     if (reading === undefined || state === undefined) return undefined;
-    const own = reading.lanes.find(({ lane }) => lane === place.lane);
-    const before = sum(state.lanes.filter(({ lane }) => lane < place.lane));
-    if (own === undefined || place.seq <= own.deliveredSeq) return before;
-    const pending = state.lanes.find(({ lane }) => lane === place.lane)?.pending ?? 0;
-    const lastSeq = Math.max(reading.lastSeq, place.seq);
-    const between = lastSeq - own.deliveredSeq - 1;
-    // It is one of the pending ones itself.
-    const share = between <= 0 ? 0 : (place.seq - own.deliveredSeq - 1) / between;
-    return before + Math.round(Math.max(0, pending - 1) * share);
+    return aheadOfPlace(place, state.lanes, reading.lastSeq);
   }
 
   #bytes({ bytes, outstanding }: QueueReading): number {
@@ -168,13 +152,6 @@ export class QueueView {
   }
 }
 
-function noneByLane(): Map<Lane, number> {
-  return new Map(LANES.map((lane) => [lane, 0]));
-}
-
-const sum = (lanes: readonly LaneState[]): number =>
-  lanes.reduce((all, { pending }) => all + pending, 0);
-
 /** Q4. What comes back is of the last lanes: the better ones have filled the slots. */
 function returnedOf({ outstanding, lanes }: QueueReading, slots: number): LaneState[] {
   let left = Math.max(0, outstanding - sum(lanes) - slots);
@@ -184,14 +161,4 @@ function returnedOf({ outstanding, lanes }: QueueReading, slots: number): LaneSt
     return { ...lane, pending: lane.pending + returned };
   });
   return withReturned.toReversed();
-}
-
-/** What is left of the lanes when `count` requests have been taken, best lane first. */
-function takenInOrder(lanes: readonly LaneState[], count: number): LaneState[] {
-  let left = count;
-  return lanes.map((lane) => {
-    const taken = Math.min(left, lane.pending);
-    left -= taken;
-    return { ...lane, pending: lane.pending - taken };
-  });
 }

@@ -1,6 +1,6 @@
 /** Where the requests of this gateway's open runs lie, and who counts along. */
-import { laneOf } from '@switchboard/contract';
-import type { Place } from '../fleet/queue-view.ts';
+import { laneOf, placeOf } from '@switchboard/contract';
+import type { Place } from '../fleet/lane-states.ts';
 import type { Queued } from './request-publisher.ts';
 
 /** Told of what this gateway puts into the queues, and of the ends; a Fleet fits. Never throws. */
@@ -26,8 +26,9 @@ export class QueuePlaces {
     return this.#places.get(run);
   }
 
-  queued(run: string, pool: string, { rank, seq }: Queued, bytes: number): void {
-    const place = { pool, lane: laneOf(rank), seq };
+  queued(run: string, pool: string, { subject, rank, seq }: Queued, bytes: number): void {
+    const priority = placeOf(subject)?.priority ?? 'normal';
+    const place = { pool, priority, lane: laneOf(rank), seq };
     this.#places.set(run, place);
     this.#observer?.submitted(pool, bytes, place);
   }

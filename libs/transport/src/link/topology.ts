@@ -18,7 +18,7 @@ import {
   ACK_WAIT_MS,
   DEAD_LETTERS_STREAM,
   DEAD_LETTERS_SUBJECTS,
-  doorbellSubject,
+  doorbellRepublished,
   EVENTS_STREAM,
   EVENTS_SUBJECTS,
   LANES,
@@ -118,7 +118,7 @@ function poolStream(pool: string, bounds: StreamBounds): Partial<StreamConfig> &
     // The server itself rings for every stored request, and for nothing else.
     republish: {
       src: requestSubjectsExact(pool),
-      dest: doorbellSubject(pool),
+      dest: doorbellRepublished(pool),
       headers_only: true,
     },
   };

@@ -1,7 +1,7 @@
 /** The durable consumer behind the recorder. */
 import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { EVENTS_STREAM, RECORDER_CONSUMER, RECORDER_FILTER } from '@switchboard/contract';
+import { END_SUBJECTS, EVENTS_STREAM, RECORDER_CONSUMER } from '@switchboard/contract';
 
 export const RECORDER = RECORDER_CONSUMER;
 /** An end whose gateway fell silent for this long goes to another. */
@@ -24,7 +24,7 @@ export async function ensureRecorder(connection: NatsConnection): Promise<void> 
   await manager.consumers.add(EVENTS_STREAM, {
     durable_name: RECORDER,
     // The ends of all runs of all gateways.
-    filter_subject: RECORDER_FILTER,
+    filter_subject: END_SUBJECTS,
     // Ends that were stored before there was a recorder are recorded too.
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.Explicit,

@@ -5,7 +5,13 @@
  * A pull in flight when the connection goes would hang too, so {@link LanePulls.abandon} ends all.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type Lane, laneConsumer, laneOf, rankOf, requestsStream } from '@switchboard/contract';
+import {
+  laneConsumer,
+  type LaneName,
+  laneOf,
+  placeOf,
+  requestsStream,
+} from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -31,7 +37,7 @@ interface Pull {
 
 export class LanePulls {
   readonly #options: LanePullsOptions;
-  readonly #open = new Map<Lane, Pull>();
+  readonly #open = new Map<LaneName, Pull>();
   #inbox: { prefix: string; subscription: Subscription } | undefined;
 
   constructor(options: LanePullsOptions) {
@@ -47,7 +53,7 @@ export class LanePulls {
    * Asks `lane` for at most `batch` requests that are there now, and gives each to `take` as it
    * comes. @returns how many came. @throws Error when the answer does not come
    */
-  pull(lane: Lane, batch: number, take: (delivery: Delivery) => void): Promise<number> {
+  pull(lane: LaneName, batch: number, take: (delivery: Delivery) => void): Promise<number> {
     const { link, pool } = this.#options;
     const { connection } = link;
     const reply = `${this.#openInbox(connection)}.${lane}`;
@@ -68,7 +74,7 @@ export class LanePulls {
         },
       };
       this.#open.set(lane, pull);
-      const next = `$JS.API.CONSUMER.MSG.NEXT.${requestsStream(pool)}.${laneConsumer('normal', lane)}`;
+      const next = `$JS.API.CONSUMER.MSG.NEXT.${requestsStream(pool)}.${lane}`;
       connection.publish(next, JSON.stringify({ batch, no_wait: true }), { reply });
     });
   }
@@ -94,14 +100,14 @@ export class LanePulls {
   #onMessage(prefix: string, { data, headers, reply, subject }: Msg): void {
     const status = headers?.code ?? 0;
     if (status !== 0 && subject.startsWith(prefix)) {
-      this.#onStatus(Number(subject.slice(prefix.length + 1)) as Lane, status, headers);
+      this.#onStatus(subject.slice(prefix.length + 1) as LaneName, status, headers);
     } else if (reply !== undefined && reply !== '') {
       this.#onRequest({ subject, headers, data, reply });
     }
   }
 
   /** 404 and 408 say that the lane holds no more; everything else is a fault of the set-up. */
-  #onStatus(lane: Lane, status: number, headers: MsgHdrs | undefined): void {
+  #onStatus(lane: LaneName, status: number, headers: MsgHdrs | undefined): void {
     if (status !== 404 && status !== 408) {
       this.#options.onRefused(`${status} ${headers?.description ?? ''}`.trim());
     }
@@ -109,7 +115,8 @@ export class LanePulls {
   }
 
   #onRequest(message: Omit<Delivery, 'askedAtMs'>): void {
-    const pull = this.#open.get(laneOf(rankOf(message.subject) ?? 1));
+    const place = placeOf(message.subject);
+    const pull = place && this.#open.get(laneConsumer(place.priority, laneOf(place.rank)));
     if (pull === undefined) {
       return this.#options.onStray({ ...message, askedAtMs: performance.now() - PULL_TIMEOUT_MS });
     }

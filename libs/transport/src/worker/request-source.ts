@@ -6,6 +6,7 @@
  *   a lane gives although a lane before it filled the slots goes back within one round trip.
  * - S2 while a slot is idle, either a look is going on, or the doorbell is armed and a look after
  *   arming it found nothing.
+ *   Of the high lanes a look may leave out those that `HighLanes` knows to be empty.
  * - S3 a message that comes when no slot waits any more is given back, and somebody is woken.
  */
 import { toError } from '@switchboard/contract';
@@ -43,8 +44,8 @@ export class RequestSource implements TaskSource<Delivery> {
   readonly #pulls: LanePulls;
   readonly #looks: LaneLooks;
   #looping = false;
-  /** Whether the bell has rung since the last look began. */
-  #rung = false;
+  /** The ring since the last look began. */
+  #rung: string | undefined;
   /** Whether the last look left a slot waiting. */
   #idle = false;
   #ready = false;
@@ -52,15 +53,17 @@ export class RequestSource implements TaskSource<Delivery> {
 
   constructor(options: RequestSourceOptions) {
     this.#options = options;
-    this.#bell = new Doorbell(options.link, options.pool, () => {
-      this.#rung = true;
+    this.#bell = new Doorbell(options.link, options.pool, (subject) => {
+      this.#rung = subject;
+      this.#looks.rang(subject);
       this.#wake();
     });
     this.#pulls = new LanePulls({
       ...options,
-      onStray: (delivery) => this.#hand(delivery),
+      onStray: (delivery) => void this.#hand(delivery),
     });
     this.#looks = new LaneLooks({
+      ...options,
       pulls: this.#pulls,
       slots: this.#slots,
       hand: (delivery) => this.#hand(delivery),
@@ -113,15 +116,15 @@ export class RequestSource implements TaskSource<Delivery> {
     }
     this.#bell.leave();
     // It rang during the look that filled the last slot: what it rang for may still wait.
-    if (this.#rung) this.#bell.ring();
-    this.#rung = false;
+    if (this.#rung !== undefined) this.#bell.ring(this.#rung);
+    this.#rung = undefined;
     this.#looping = false;
   }
 
   async #step(): Promise<void> {
     const { link } = this.#options;
     if (!link.connected || !this.#ready) return this.#sleep(RETRY_MS);
-    const answering = this.#rung;
+    const answering = this.#rung !== undefined;
     const waiting = this.#slots.size;
     // A worker that was idle will most likely be idle again after this look: armed before it, one
     // look is enough. A busy one does not arm for a slot that is taken again at once.
@@ -146,10 +149,10 @@ export class RequestSource implements TaskSource<Delivery> {
    */
   async #lookAgain(): Promise<void> {
     for (const delayMs of AFTER_RING_MS) {
-      if (this.#rung) return;
+      if (this.#rung !== undefined) return;
       await this.#sleep(delayMs);
       // The bell is armed for one ring: the next step arms it again.
-      if (this.#rung) return;
+      if (this.#rung !== undefined) return;
       const waiting = this.#slots.size;
       if (waiting === 0) return;
       await this.#look();
@@ -159,20 +162,22 @@ export class RequestSource implements TaskSource<Delivery> {
 
   /** @returns whether every lane was found empty at its turn. */
   #look(): Promise<boolean> {
-    this.#rung = false;
+    this.#rung = undefined;
     return this.#looks.look();
   }
 
-  /** Gives it to a slot that waits (S3). */
-  #hand(delivery: Delivery): void {
-    if (this.#slots.hand(delivery)) return;
+  /** Gives it to a slot that waits (S3). @returns false: it was given back */
+  #hand(delivery: Delivery): boolean {
+    if (this.#slots.hand(delivery)) return true;
     giveBack(this.#options.link, delivery.reply, 0);
-    this.#bell.ring();
+    this.#bell.ringFor(delivery.subject);
+    return false;
   }
 
   /** The connection went: pulls in flight would hang, and late replies are not to be rescued. */
   #abandon(): void {
     this.#bell.leave();
+    this.#looks.close();
     this.#pulls.abandon('the connection was lost');
     this.#wake();
   }

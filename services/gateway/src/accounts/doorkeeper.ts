@@ -26,17 +26,15 @@ export function installDoorkeeper(
   accounts: Authenticator,
   refuse: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void,
 ): void {
-  instance.addHook('onRequest', (request, reply, done) => {
+  instance.addHook('onRequest', async (request, reply) => {
     const route = request.is404 ? '' : (request.routeOptions.url ?? '');
-    if (OPEN_ROUTES.test(route)) {
-      done();
-      return;
-    }
-    enter(accounts, request).then(
-      () => done(),
+    if (OPEN_ROUTES.test(route)) return;
+    try {
+      await enter(accounts, request);
+    } catch (error) {
       // Answered here: the body of somebody unknown is not waited for.
-      (error: unknown) => refuse(error, request, reply),
-    );
+      refuse(error, request, reply);
+    }
   });
 }
 
@@ -45,6 +43,12 @@ export function callerOf(request: FastifyRequest): Caller {
   const caller = callers.get(request.raw);
   if (caller === undefined) throw new Error('nobody was asked who sent this');
   return caller;
+}
+
+/** Whose open streams are counted together: without keys, those who send the same one. */
+export function streamerOf(request: FastifyRequest): string {
+  const { id, owner } = callerOf(request);
+  return id === 'local' ? owner : id;
 }
 
 async function enter(accounts: Authenticator, { headers, raw }: FastifyRequest): Promise<void> {

@@ -1,8 +1,10 @@
 import type { AgentProfile } from '@switchboard/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { streamerOf } from '../accounts/doorkeeper.ts';
 import { stillThere } from '../exchange/exchanges.ts';
 import type { Exchanges } from '../exchange/exchanges.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { OpenStreams } from '../http-guard/open-streams.ts';
 import { agentOf } from '../models/agent.ts';
 import type { Entrance } from '../entrance/entrance.ts';
 import { introduce } from '../entrance/introduce.ts';
@@ -21,6 +23,7 @@ export interface ChatOptions extends StreamTimes {
   readonly exchanges: Exchanges;
   readonly admission: Admission;
   readonly entrance: Entrance;
+  readonly openStreams: OpenStreams;
   readonly profiles: readonly AgentProfile[];
   readonly resumeWindowMs: number;
 }
@@ -44,6 +47,7 @@ export class ChatService {
 
   async #answer(exchange: Exchange, request: FastifyRequest): Promise<void> {
     const parsed = parseChat(request.body);
+    if (parsed.stream) exchange.hold(this.#options.openStreams.acquire(streamerOf(request)));
     const point = resumePoint(request.headers['last-event-id']);
     const order = { ...this.#order(exchange, request, parsed), resumes: point?.run };
     await stillThere(exchange, request.raw);

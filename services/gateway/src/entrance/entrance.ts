@@ -7,7 +7,7 @@
  * - N2 what was let in counts as what it used, when the run has ended.
  */
 import { userToken } from '@switchboard/contract';
-import type { AgentProfile, Lane } from '@switchboard/contract';
+import type { AgentProfile, Lane, Priority } from '@switchboard/contract';
 import type { Caller } from '../accounts/caller.ts';
 import type { FairIdentity } from '../accounts/fair-identity.ts';
 import type { Candidate, CapacityGate, Forecast } from '../capacity/capacity-gate.ts';
@@ -29,8 +29,8 @@ export interface Newcomer {
 export interface Queues {
   /** The lane that the user's next request would take. */
   nextLane(pool: string, user: string): Lane;
-  /** What a request of this lane would meet; undefined while too little is known. */
-  forecast(pool: string, lane: Lane): Forecast | undefined;
+  /** What a request of this lane and priority would meet; undefined while too little is known. */
+  forecast(pool: string, lane: Lane, priority: Priority): Forecast | undefined;
 }
 
 export interface EntranceOptions {
@@ -80,7 +80,7 @@ export class Entrance {
       queueTimeoutMs: profile.queue_timeout * 1_000,
       deadlineMs,
     };
-    const forecast = queues.forecast(pool, candidate.lane);
+    const forecast = queues.forecast(pool, candidate.lane, caller.priority);
     const pass = new Pass(grant, () => {
       return forecast === undefined ? undefined : gate(pool).full(candidate, forecast);
     });

@@ -1,5 +1,6 @@
 import type { AgentProfile, ChatRequest } from '@switchboard/contract';
 import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../accounts/caller.ts';
 import { callerOf } from '../accounts/doorkeeper.ts';
 import { fairIdentity } from '../accounts/fair-identity.ts';
 import { REQUEST_DEADLINE_HEADER, requestDeadlineMs } from '../capacity/request-deadline.ts';
@@ -56,14 +57,21 @@ export function introduce(
     who: {
       user: identity.user,
       account: identity.account,
-      // Its users are bounded together: else it could invent as many as it likes.
-      accountMost: identity.user === identity.account ? undefined : entrance.mostOf(caller),
+      accountMost: namesUsers(caller) ? entrance.mostOf(caller) : undefined,
       priority: caller.priority,
       deadlineMs,
       maxOutstanding: caller.limits.outstanding,
     },
     enter: async (signal) => await entrance.enter(newcomer, tell, signal),
   };
+}
+
+/**
+ * Its users are bounded together: else it could invent as many as it likes. Also its requests that
+ * name nobody go through that bound: one that is passed by some holds for none.
+ */
+function namesUsers({ id, scopes }: Caller): boolean {
+  return id !== 'local' && scopes.has('act_for_users');
 }
 
 function longestAnswer(chat: ChatRequest, profile: AgentProfile): number | undefined {

@@ -1,4 +1,4 @@
-import type { Lane } from '@switchboard/contract';
+import type { Lane, Priority } from '@switchboard/contract';
 import { reservationsSubject } from '@switchboard/contract';
 import { Counters, Gossip } from '@switchboard/transport';
 import type { Fleet, NatsLink, RunClient, TransportLog } from '@switchboard/transport';
@@ -48,7 +48,7 @@ export function openEntrance(parts: EntranceParts): { entrance: Entrance; close:
     limits: new Limits({ minutes, days }),
     queues: {
       nextLane: (pool, user) => runs.nextLane(pool, user),
-      forecast: (pool, lane) => forecastOf(fleet, pool, lane),
+      forecast: (pool, lane, priority) => forecastOf(fleet, pool, lane, priority),
     },
     gate,
   });
@@ -75,8 +75,13 @@ function openHouse({ link, gateway }: EntranceParts, pool: string) {
   return { gossip, gate: new CapacityGate(reservations) };
 }
 
-function forecastOf(fleet: Fleet, pool: string, lane: Lane): Forecast | undefined {
-  const { ratePerSecond, serviceMs, waitMs } = fleet.predict(pool, lane);
+function forecastOf(
+  fleet: Fleet,
+  pool: string,
+  lane: Lane,
+  priority: Priority,
+): Forecast | undefined {
+  const { ratePerSecond, serviceMs, waitMs } = fleet.predict(pool, lane, priority);
   if (ratePerSecond === undefined || serviceMs === undefined || waitMs === undefined) {
     return undefined;
   }

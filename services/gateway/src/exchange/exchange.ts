@@ -26,6 +26,7 @@ export class Exchange {
   /** Set when the answer is one that was there before this request. */
   replayed = false;
   readonly #controller = new AbortController();
+  readonly #held: (() => void)[] = [];
   #stopped: StopReason | undefined;
   #started = false;
   #runsOnUnseen = false;
@@ -59,6 +60,16 @@ export class Exchange {
   /** Whether a repetition of the request may run beside, or after, what this one began. */
   get repeatRunsTwice(): boolean {
     return this.#started || (this.#stopped !== undefined && this.#runsOnUnseen);
+  }
+
+  /** Lets go of something when the exchange is over, however it ends. */
+  hold(release: () => void): void {
+    this.#held.push(release);
+  }
+
+  /** It is over: nothing is held any more. */
+  over(): void {
+    for (const release of this.#held.splice(0)) release();
   }
 
   /** The first reason counts. */

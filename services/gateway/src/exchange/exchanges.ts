@@ -55,6 +55,7 @@ export class Exchanges {
     } catch (thrown) {
       this.#fail(exchange, undefined, thrown);
     } finally {
+      exchange.over();
       this.#open.delete(exchange);
       if (this.#open.size === 0) this.#drained?.resolve();
     }

@@ -15,7 +15,10 @@ export class RouteTable {
 
   /** Every route there is, as `GET /v1/models`. */
   get all(): readonly string[] {
-    const tables = [...this.#exact, ...[...this.#prefixes].map(([url, m]) => [`${url}*`, m] as const)];
+    const tables = [
+      ...this.#exact,
+      ...[...this.#prefixes].map(([url, m]) => [`${url}*`, m] as const),
+    ];
     return tables.flatMap(([url, methods]) => [...methods].map((method) => `${method} ${url}`));
   }
 

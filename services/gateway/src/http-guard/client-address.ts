@@ -35,7 +35,9 @@ export class ClientAddresses {
   of({ headers, socket }: IncomingMessage): string {
     let client = plainAddress(socket.remoteAddress);
     if (!this.isTrusted(client)) return client;
-    const forwarded = String(headers['x-forwarded-for'] ?? '').split(',').slice(-HOPS_MAX);
+    const forwarded = String(headers['x-forwarded-for'] ?? '')
+      .split(',')
+      .slice(-HOPS_MAX);
     for (const hop of forwarded.toReversed()) {
       const address = withoutPort(hop.trim());
       if (isIP(address) === 0) break;

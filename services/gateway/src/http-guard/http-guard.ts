@@ -1,4 +1,4 @@
-/** What stands between strangers and the routes: the server itself, and the first look at a request. */
+/** Between strangers and the routes: the server itself, and the first look at a request. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

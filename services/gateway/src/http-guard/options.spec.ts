@@ -11,7 +11,10 @@ describe('the options of the guard', () => {
   });
 
   it('take lists of addresses and origins', () => {
-    const env = { TRUSTED_PROXIES: '10.0.0.0/8, ::1', CORS_ORIGINS: 'https://a.example,http://b:1' };
+    const env = {
+      TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+      CORS_ORIGINS: 'https://a.example,http://b:1',
+    };
     const { corsOrigins, trustedProxies } = read(env);
     assert.deepEqual(trustedProxies, ['10.0.0.0/8', '::1']);
     assert.deepEqual(corsOrigins, ['https://a.example', 'http://b:1']);

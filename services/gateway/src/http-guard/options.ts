@@ -39,7 +39,8 @@ export const HTTP_GUARD_OPTIONS = option.defineOptions({
   MAX_CONNECTIONS_PER_ADDRESS: option.integer({
     doc:
       'Connections of one address (IPv6: one /64) at once, or requests of one client behind a ' +
-      'proxy of `TRUSTED_PROXIES`; more get a 503. Loopback and trusted proxies have no such bound.',
+      'proxy of `TRUSTED_PROXIES`; more get a 503. Loopback and trusted proxies have no such ' +
+      'bound.',
     default: 1_000,
     min: 1,
     max: 1_000_000,

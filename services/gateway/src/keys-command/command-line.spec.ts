@@ -52,7 +52,7 @@ it('that is wrong gives one sentence that says what is', () => {
     ['add alice --json', /^--json is for list only\.$/],
     ['add alice --scope root', /^--scope must be one of api, admin, act_for_users\.$/],
     ['add alice --scope api,', /^--scope must be one of/],
-    ['add alice --priority low', /^--priority must be one of normal, high\.$/],
+    ['add alice --priority low', /^--priority must be one of high, normal\.$/],
     ['add alice --expires 3w', /^--expires must be like 90m, 12h or 30d, at most 3650d\.$/],
     ['add alice --expires 0d', /^--expires must be like/],
     ['add alice --expires 9999d', /^--expires must be like/],

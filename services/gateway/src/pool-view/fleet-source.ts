@@ -1,4 +1,5 @@
 /** What the routes need of the transport's view of the fleet; its Fleet fits. */
+import type { Priority } from '@switchboard/contract';
 
 export interface WorkerFacts {
   readonly worker: string;
@@ -18,7 +19,11 @@ export interface QueueFacts {
   readonly bytes: number;
   readonly maxOutstanding: number;
   readonly maxBytes: number;
-  readonly lanes: readonly { readonly lane: number; readonly pending: number }[];
+  readonly lanes: readonly {
+    readonly priority: Priority;
+    readonly lane: number;
+    readonly pending: number;
+  }[];
 }
 
 export interface PoolFacts {
@@ -37,7 +42,7 @@ export interface PoolFacts {
 export interface FleetSource {
   readonly pools: readonly string[];
   state(pool: string): PoolFacts;
-  /** For a new request of this lane; undefined: not known. */
+  /** For a new normal request of this lane; undefined: not known. */
   predict(
     pool: string,
     lane: 1,

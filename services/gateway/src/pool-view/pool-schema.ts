@@ -1,4 +1,5 @@
 /** `GET /v1/pool` as schemas: printed in the OpenAPI document, and checked in tests. */
+import { PRIORITIES } from '@switchboard/contract';
 import { z } from 'zod';
 
 const count = z.int().min(0);
@@ -15,6 +16,14 @@ const PoolSummary = z.object({
   predicted_wait_ms: milliseconds.describe("A new caller's first request would wait for so long."),
 });
 
+export type PoolSummary = z.infer<typeof PoolSummary>;
+
+/** What the caller has in the pool: its key, with all users that the key acts for. */
+const OwnUse = z.object({
+  outstanding: count.describe('Waiting and running, over all gateways.'),
+  max_outstanding: count,
+});
+
 const Worker = z.object({
   worker: z.string(),
   slots: count,
@@ -28,8 +37,7 @@ const Worker = z.object({
 export const PoolOwnView = z.object({
   object: z.literal('pool_state'),
   view: z.literal('own'),
-  own: z.object({ queued: count, running: count, max_outstanding: count }).nullable(),
-  pools: z.array(PoolSummary),
+  pools: z.array(PoolSummary.extend({ own: OwnUse.nullable() })),
 });
 export type PoolOwnView = z.infer<typeof PoolOwnView>;
 
@@ -46,7 +54,9 @@ export const PoolAdminView = z.object({
       max_bytes: known,
       service_ms: milliseconds,
       rate_per_second: z.number().min(0).nullable().describe('When the pool is full.'),
-      lanes: z.array(z.object({ lane: z.int().min(1).max(4), waiting: count })),
+      lanes: z.array(
+        z.object({ priority: z.enum(PRIORITIES), lane: z.int().min(1).max(4), waiting: count }),
+      ),
       workers: z.array(Worker),
     }),
   ),

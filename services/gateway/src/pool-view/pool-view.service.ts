@@ -14,7 +14,8 @@ export interface PoolViewOptions {
   readonly fleet: FleetSource;
   /** @throws SwitchboardError for somebody who may not look at all. */
   readonly viewerOf: (request: FastifyRequest) => Viewer;
-  readonly ownUse: (viewer: Viewer) => Promise<OwnUse | undefined>;
+  /** What the viewer has in a pool; undefined: not known. Never rejects. */
+  readonly ownUse: (viewer: Viewer, pool: string) => Promise<OwnUse | undefined>;
   /** A stream that is silent for this long gets a comment, in milliseconds. */
   readonly heartbeatIntervalMs: number;
 }
@@ -60,7 +61,13 @@ export class PoolViewService {
   async #view(viewer: Viewer): Promise<object> {
     const { fleet, ownUse } = this.#options;
     if (viewer.scopes.has(ADMIN_SCOPE)) return adminView(fleet);
-    return ownView(fleet, await ownUse(viewer));
+    const own = new Map<string, OwnUse>();
+    const look = async (pool: string): Promise<void> => {
+      const use = await ownUse(viewer, pool);
+      if (use !== undefined) own.set(pool, use);
+    };
+    await Promise.all(fleet.pools.map(look));
+    return ownView(fleet, own);
   }
 
   async #stream(exchange: Exchange, viewer: Viewer): Promise<void> {

@@ -30,8 +30,8 @@ it('shows an admin every worker, lane and byte', () => {
         service_ms: 1_234.6,
         rate_per_second: 8.1,
         lanes: [
-          { lane: 1, waiting: 2 },
-          { lane: 2, waiting: 1 },
+          { priority: 'high', lane: 1, waiting: 2 },
+          { priority: 'normal', lane: 2, waiting: 1 },
         ],
         workers: [
           {
@@ -51,12 +51,14 @@ it('shows an admin every worker, lane and byte', () => {
 });
 
 it('shows a caller his own and the sums, and nothing of workers, lanes and bytes', () => {
-  const view = ownView(new FakeFleet(), { queued: 1, running: 2, maxOutstanding: 256 });
+  const view = ownView(
+    new FakeFleet(),
+    new Map([['default', { outstanding: 3, maxOutstanding: 256 }]]),
+  );
   assert.deepEqual(view, {
     object: 'pool_state',
     view: 'own',
-    own: { queued: 1, running: 2, max_outstanding: 256 },
-    pools: [SUMMARY],
+    pools: [{ ...SUMMARY, own: { outstanding: 3, max_outstanding: 256 } }],
   });
   PoolViewSchema.parse(view);
 });
@@ -69,5 +71,5 @@ it('says null for what it does not know', () => {
   assert.equal(pool.service_ms, null);
   assert.deepEqual(pool.lanes, []);
   PoolViewSchema.parse(adminView(fleet));
-  assert.equal(ownView(fleet, undefined).own, null);
+  assert.equal(ownView(fleet, new Map()).pools[0]?.own, null);
 });

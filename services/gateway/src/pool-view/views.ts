@@ -4,20 +4,21 @@
  * No figure here changes by the passing of time alone, so that an unchanged pool is an unchanged
  * text.
  */
-import type { PoolAdminView, PoolOwnView } from './pool-schema.ts';
+import type { PoolAdminView, PoolOwnView, PoolSummary } from './pool-schema.ts';
 import type { FleetSource, PoolFacts, WorkerFacts } from './fleet-source.ts';
 
 /** Who looks. */
 export interface Viewer {
   readonly scopes: ReadonlySet<string>;
   readonly account: string;
+  /** Most requests it may have queued and running in a pool, where its own limits say so. */
+  readonly maxOutstanding: number | undefined;
 }
 
-/** What the viewer's own requests are doing, over all pools. */
+/** What the viewer has in a pool. */
 export interface OwnUse {
-  readonly queued: number;
-  readonly running: number;
-  /** Most requests it may have queued and running. */
+  /** Queued and running, over all gateways. */
+  readonly outstanding: number;
   readonly maxOutstanding: number;
 }
 
@@ -41,27 +42,37 @@ export function adminView(fleet: FleetSource): PoolAdminView {
         max_bytes: queue?.maxBytes ?? null,
         service_ms: rounded(facts.serviceMs),
         rate_per_second: rounded(fleet.predict(pool, 1).ratePerSecond),
-        lanes: (queue?.lanes ?? []).map(({ lane, pending }) => ({ lane, waiting: pending })),
+        lanes: (queue?.lanes ?? []).map(({ priority, lane, pending }) => {
+          return { priority, lane, waiting: pending };
+        }),
         workers: facts.workers.map(workerView),
       };
     }),
   };
 }
 
-/** Nothing of other callers but their number, and nothing of single workers. */
-export function ownView(fleet: FleetSource, own: OwnUse | undefined): PoolOwnView {
+/**
+ * Nothing of other callers but their number, and nothing of single workers.
+ * @param own what the viewer has in each pool, as far as it is known
+ */
+export function ownView(fleet: FleetSource, own: ReadonlyMap<string, OwnUse>): PoolOwnView {
   return {
     object: 'pool_state',
     view: 'own',
-    own:
-      own === undefined
-        ? null
-        : { queued: own.queued, running: own.running, max_outstanding: own.maxOutstanding },
-    pools: fleet.pools.map((pool) => summary(fleet, fleet.state(pool))),
+    pools: fleet.pools.map((pool) => {
+      const use = own.get(pool);
+      return {
+        ...summary(fleet, fleet.state(pool)),
+        own:
+          use === undefined
+            ? null
+            : { outstanding: use.outstanding, max_outstanding: use.maxOutstanding },
+      };
+    }),
   };
 }
 
-function summary(fleet: FleetSource, facts: PoolFacts): PoolOwnView['pools'][number] {
+function summary(fleet: FleetSource, facts: PoolFacts): PoolSummary {
   const { pool, stale, slots, busy, queue } = facts;
   return {
     pool,

@@ -1,6 +1,6 @@
 import type { AgentProfile } from '@switchboard/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../accounts/doorkeeper.ts';
+import { callerOf, streamerOf } from '../accounts/doorkeeper.ts';
 import type { Entrance } from '../entrance/entrance.ts';
 import { introduce } from '../entrance/introduce.ts';
 import { stillThere } from '../exchange/exchanges.ts';
@@ -8,6 +8,7 @@ import type { Exchanges } from '../exchange/exchanges.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { FindPlace } from '../exchange/queue-progress.ts';
 import { sendJson } from '../exchange/send-json.ts';
+import type { OpenStreams } from '../http-guard/open-streams.ts';
 import { agentOf } from '../models/agent.ts';
 import type { Admission, Order } from '../runs/admission.ts';
 import { ON_DISCONNECT_HEADER, onDisconnectOf } from '../runs/disconnect.ts';
@@ -30,6 +31,7 @@ export interface ResponsesOptions {
   readonly exchanges: Exchanges;
   readonly admission: Admission;
   readonly entrance: Entrance;
+  readonly openStreams: OpenStreams;
   readonly records: RunRecords;
   readonly runs: Runs;
   /** Removes everything of a run from log and object store. */
@@ -59,6 +61,7 @@ export class ResponsesService {
   async create(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await this.#options.exchanges.handle(request, reply, async (exchange) => {
       const parsed = parseResponseRequest(request.body);
+      if (parsed.stream) this.#holdStream(exchange, request);
       const order = await this.#order(exchange, request, parsed);
       await stillThere(exchange, request.raw);
       const admitted = await this.#options.admission.admit(order, exchange.signal);
@@ -87,6 +90,7 @@ export class ResponsesService {
         sendJson(exchange, await this.#store.current(found));
         return;
       }
+      this.#holdStream(exchange, request);
       refuseBeyondEnd(builderOf(found), found.record.events, after);
       const { records, runs } = this.#options;
       const reading = await readRecorded(runs, records, found.run);
@@ -188,6 +192,10 @@ export class ResponsesService {
       after,
       findPlace,
     });
+  }
+
+  #holdStream(exchange: Exchange, request: FastifyRequest): void {
+    exchange.hold(this.#options.openStreams.acquire(streamerOf(request)));
   }
 
   async #end(found: FoundResponse): Promise<void> {

@@ -1,0 +1,14 @@
+/** The same as the fault test, for longer. */
+import { it } from 'node:test';
+
+import { leakGuard } from '@switchboard/testkit';
+
+import { limitsSurvive } from '../limits-survive.ts';
+
+const STORM = { requests: 10_000, kills: 20, seed: 20_261_123 };
+
+it(`after ${STORM.requests} requests and ${STORM.kills} kills all limits are free`, async (context) => {
+  await limitsSurvive(context, STORM);
+});
+
+leakGuard();
