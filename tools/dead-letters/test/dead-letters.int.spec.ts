@@ -42,7 +42,7 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<End
 
 /** Says to NATS, in its own words, what a worker says when it gives a request up. */
 async function giveUp(port: number, body: string, code: string): Promise<void> {
-  const subject = 'requests.default.normal.1.somebody.1';
+  const subject = 'requests.default.normal.1.account.somebody.1';
   const fields = [`Switchboard-Reason: ${code}`, `Switchboard-Subject: ${subject}`];
   const headers = ['NATS/1.0', ...fields, '', ''].join('\r\n');
   const socket = connect(port, '127.0.0.1');

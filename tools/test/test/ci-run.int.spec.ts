@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+const AUDIT = '--silent run test:audit';
 const CI_RUN = fileURLToPath(new URL('../../../.ci/run', import.meta.url));
 
 describe('.ci/run', () => {
@@ -24,7 +25,8 @@ describe('.ci/run', () => {
 
   /** With an npm whose scripts do this: a line of shell for each name. */
   async function run(scripts: Record<string, string>, ...parts: readonly string[]) {
-    const cases = Object.entries(scripts).map(([name, line]) => `'${name}') ${line};;`);
+    const all = { [AUDIT]: 'exit 3', ...scripts };
+    const cases = Object.entries(all).map(([name, line]) => `'${name}') ${line};;`);
     const npm = ['#!/bin/sh', 'case "$*" in', ...cases, '*) exit 99;; esac', ''].join('\n');
     await fs.writeFile(join(root, 'bin', 'npm'), npm, { mode: 0o755 });
     const { status, stdout } = spawnSync(join(root, '.ci', 'run'), parts, {
@@ -35,10 +37,15 @@ describe('.ci/run', () => {
   }
   const TEST = '--silent run test';
   const DRILL = '--silent run test:drill';
+  const GOOD = { [TEST]: 'echo "7 passed, 0 failed"', [DRILL]: 'echo "4 passed, 0 failed"' };
 
   it('adds up what its suites have counted', async () => {
-    const scripts = { [TEST]: 'echo "7 passed, 0 failed"', [DRILL]: 'echo "4 passed, 0 failed"' };
-    assert.deepEqual(await run(scripts), [0, '11 passed, 0 failed']);
+    assert.deepEqual(await run(GOOD), [0, '11 passed, 0 failed']);
+  });
+
+  it('counts an audit that could be made, and no other', async () => {
+    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 0' }), [0, '12 passed, 0 failed']);
+    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 1' }), [1, '11 passed, 1 failed']);
   });
 
   it('goes on after a suite that failed, and fails', async () => {
