@@ -1,4 +1,4 @@
-/** The same as the fault test, for longer. */
+/** No place in a limit leaks, however requests end. */
 import { it } from 'node:test';
 
 import { leakGuard } from '@switchboard/testkit';
