@@ -145,22 +145,6 @@ it('a key that acts for users has one limit for all of them, and for those it do
   await keys.untilIdle();
 });
 
-it('what finds no room to be stored counts for nothing', async () => {
-  await earlyInMinute();
-  const input = 'x'.repeat(200_000);
-  let stored = 0;
-  for (;;) {
-    const { status, code } = await keys.response('erin', stored, { model: ANSWER, input });
-    if (status !== 200) {
-      assert.equal(code, 'storage_full');
-      break;
-    }
-    stored += 1;
-    assert.ok(stored < 20);
-  }
-  await keys.untilStanding('erin', 'requests', LIMIT - stored - 1);
-});
-
 interface PoolShown {
   readonly busy: number;
   readonly workers: readonly unknown[] | undefined;
@@ -188,6 +172,23 @@ it('a caller sees what it has in the pool, at every gateway, and nothing of othe
   await until(gone, { what: 'an own use of 0', timeoutMs: PATIENCE_MS, intervalMs: 50 });
   assert.deepEqual((await poolOf('filler')).own, { outstanding: 3, max_outstanding: 1_000 });
   await keys.cancel('filler', others);
+});
+
+// After all that stores something: from now on there is no room.
+it('what finds no room to be stored counts for nothing', async () => {
+  await earlyInMinute();
+  const input = 'x'.repeat(200_000);
+  let stored = 0;
+  for (;;) {
+    const { status, code } = await keys.response('erin', stored, { model: ANSWER, input });
+    if (status !== 200) {
+      assert.equal(code, 'storage_full');
+      break;
+    }
+    stored += 1;
+    assert.ok(stored < 20);
+  }
+  await keys.untilStanding('erin', 'requests', LIMIT - stored - 1);
 });
 
 it('a worker that is killed is gone from the view of a caller', async (context) => {
