@@ -27,8 +27,7 @@ export async function limitsSurvive(
   await using keys = await LimitedKeys.start(limited, { workers: 2, poolSize: 20 });
   const counts = await new LimitStorm({ keys, names: NAMES, requests, kills, seed }).run();
   context.diagnostic(JSON.stringify(counts));
-  // How many depends on the machine: a fast one is refused, and tries again, more often.
-  assert.ok((counts['200'] ?? 0) > requests / 10, 'not all is refused');
+  assert.ok((counts['200'] ?? 0) > requests / 4, 'not all is refused');
   assert.ok((counts['429'] ?? 0) > 0, 'the limit is met');
   assert.equal(counts['500'], undefined);
   await keys.untilIdle(SETTLED_MS);

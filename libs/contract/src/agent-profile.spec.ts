@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AgentProfile, AgentProfiles, findProfile } from './agent-profile.ts';
+import { AgentProfile, findProfile } from './agent-profile.ts';
 
 const profile = (name: string) => AgentProfile.parse({ name, model: 'm' });
 
@@ -34,16 +34,5 @@ describe('agent profiles', () => {
     ]) {
       assert.equal(AgentProfile.safeParse(bad).success, false, JSON.stringify(bad));
     }
-  });
-
-  it('refuse a file with no agent, or with two of one name', () => {
-    assert.equal(AgentProfiles.safeParse({ agents: [] }).success, false);
-    const twice = {
-      agents: [
-        { name: 'a', model: 'm' },
-        { name: 'a', model: 'n' },
-      ],
-    };
-    assert.equal(AgentProfiles.safeParse(twice).success, false);
   });
 });

@@ -3,8 +3,10 @@
  * gateway needs names, pools and queue timeouts, the worker everything.
  */
 import { z } from 'zod';
+import { DEFAULT_PROVIDER } from './providers.ts';
 import { isToken } from './subjects.ts';
 
+const token = z.string().refine(isToken, 'letters, digits, _ and -');
 const seconds = (fallback: number) => z.number().positive().max(86_400).default(fallback);
 
 export const AgentProfile = z.strictObject({
@@ -21,7 +23,7 @@ export const AgentProfile = z.strictObject({
   /** The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. */
   model: z.string().min(1),
   /** Worker class that runs it. */
-  pool: z.string().refine(isToken, 'letters, digits, _ and -').default('default'),
+  pool: token.default('default'),
   /** Request fields used where the caller sends none (`temperature: 0.2`). */
   defaults: z.record(z.string(), z.unknown()).default({}),
   /** Upper bound on the caller's `max_tokens` / `max_completion_tokens`; also the default. */
@@ -46,14 +48,34 @@ export const AgentProfile = z.strictObject({
   on_worker_lost: z.enum(['fail', 'restart']).default('fail'),
   /** How often a provider's 429, 5xx or lost connection is tried again before the first token. */
   max_retries: z.number().int().min(0).max(10).default(2),
+  /** Whose model it is: a name under `providers`, or the endpoint of OPENAI_BASE_URL. */
+  provider: token.default(DEFAULT_PROVIDER),
+  /** Asked in this order when the provider fails before it has shown anything. */
+  fallback: z
+    .array(z.strictObject({ provider: token, model: z.string().min(1) }))
+    .max(5)
+    .default([]),
+  /** Tools that the worker runs for the agent: built in, or of a module in AGENTS_DIR. */
+  tools: z.array(z.string().min(1)).max(64).default([]),
+  /** MCP servers, by their name under `mcp_servers`, whose tools the agent has. */
+  mcp_servers: z.array(token).max(16).default([]),
+  /** Most calls of the model in one run. */
+  max_steps: z.number().int().min(1).max(100).default(10),
+  /** Most calls of the agent's own tools in one run. */
+  max_tool_calls: z.number().int().min(1).max(1_000).default(32),
+  /** Most of the agent's own tools that run at once in one run. */
+  max_parallel_tools: z.number().int().min(1).max(64).default(4),
+  /** Longest call of one tool, in seconds. */
+  tool_timeout: seconds(30),
+  /** Tokens that the model takes, its answer included. Needed for `truncation: auto`. */
+  context_tokens: z.number().int().min(256).max(100_000_000).optional(),
+  /**
+   * What becomes of a conversation that is longer, when the caller does not say: `auto` leaves out
+   * its oldest turns, `disabled` lets the provider refuse it.
+   */
+  truncation: z.enum(['auto', 'disabled']).default('disabled'),
 });
 export type AgentProfile = z.infer<typeof AgentProfile>;
-
-export const AgentProfiles = z
-  .strictObject({ agents: z.array(AgentProfile).min(1) })
-  .refine((file) => new Set(file.agents.map((agent) => agent.name)).size === file.agents.length, {
-    message: 'two agents have the same name',
-  });
 
 /** The profile that `model` names, and the rest of the name where a wildcard matched. */
 export function findProfile(

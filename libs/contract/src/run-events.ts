@@ -38,7 +38,37 @@ const ToolCall = z.object({
   name: z.string().optional(),
   arguments: z.string().optional(),
 });
-const UsageEvent = z.object({ type: z.literal('usage'), usage: Usage });
+/**
+ * The worker begins one of the agent's own tools. Callers are shown it, and run nothing. It is
+ * stored before the tool begins: a later attempt knows which calls were made.
+ */
+const ToolStarted = z.object({
+  type: z.literal('tool.started'),
+  /** The model's id of the call. */
+  id: z.string(),
+  name: z.string(),
+  /** Where the tool comes from: `agent`, or the name of its MCP server. */
+  source: z.string(),
+  /** JSON, as the model wrote it; bounded by the worker. */
+  arguments: z.string(),
+});
+/** What one of the agent's own tools gave; bounded by the worker. */
+const ToolResult = z.object({
+  type: z.literal('tool.result'),
+  id: z.string(),
+  output: z.string(),
+  /** The tool failed, and `output` says why. */
+  failed: z.literal(true).optional(),
+});
+/** All tokens of the run so far, over all calls of models: the last one counts. */
+const UsageEvent = z.object({
+  type: z.literal('usage'),
+  usage: Usage,
+  /** In US dollars, where the provider's price of the model is known. */
+  cost: z.number().optional(),
+  /** Counted by the worker: a call was cut off before the provider had said it. */
+  estimated: z.literal(true).optional(),
+});
 
 /** The run's ends: exactly one of these, once, is the last event of every run. */
 const Completed = z.object({
@@ -76,6 +106,8 @@ export const RunEvent = z.discriminatedUnion('type', [
   ReasoningDelta,
   RefusalDelta,
   ToolCall,
+  ToolStarted,
+  ToolResult,
   UsageEvent,
   Completed,
   Failed,

@@ -35,6 +35,8 @@ export const RunRequest = z.object({
   /** Whether the caller wants the answer as a stream. */
   stream: z.boolean(),
   chat: ChatRequest,
+  /** What becomes of a conversation that is longer than the model takes; default: the agent's. */
+  truncation: z.enum(['auto', 'disabled']).optional(),
   /**
    * Where the object store holds `chat` as JSON when it is larger than a message may be; `chat` has
    * no messages then.

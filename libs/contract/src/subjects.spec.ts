@@ -21,10 +21,17 @@ import {
   userToken,
 } from './subjects.ts';
 
+const RANKS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 256];
+
 describe('subjects', () => {
   it('map ranks to lanes: 1, 2 to 3, 4 to 7, and all above', () => {
-    const lanes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 256].map(laneOf);
+    const lanes = RANKS.map((rank) => laneOf({ account: 'a', user: 'a', rank }));
     assert.deepEqual(lanes, [1, 2, 2, 3, 3, 3, 3, 4, 4, 4]);
+  });
+
+  it('let users of an account begin behind the first three requests of every account', () => {
+    const lanes = RANKS.map((rank) => laneOf({ account: 'a', user: 'invented', rank }));
+    assert.deepEqual(lanes, [3, 4, 4, 4, 4, 4, 4, 4, 4, 4]);
   });
 
   it('carry the rank so that it can be read back', () => {
@@ -32,12 +39,13 @@ describe('subjects', () => {
       const place = { priority: 'normal', account: 'account', user: 'user', rank } as const;
       const subject = requestSubject('default', place);
       assert.equal(rankOf(subject), rank);
-      assert.deepEqual(placeOf(subject), place);
+      assert.deepEqual(placeOf(subject), { ...place, lane: laneOf(place) });
     }
     for (const broken of ['requests.default.normal.1.a.user.x', '', 'a.0', 'a.-1']) {
       assert.equal(rankOf(broken), undefined);
       assert.equal(placeOf(broken), undefined);
     }
+    assert.equal(placeOf('requests.default.normal.5.a.user.1'), undefined);
   });
 
   it('hold any identity as one legal token, the same for the same identity', () => {

@@ -33,8 +33,17 @@ export function isToken(value: string): boolean {
   return TOKEN.test(value);
 }
 
-/** The lane of a user's k-th outstanding request: 1 -> 1, 2-3 -> 2, 4-7 -> 3, 8 and above -> 4. */
-export function laneOf(rank: number): Lane {
+/**
+ * The lane of a user's k-th outstanding request: 1 -> 1, 2-3 -> 2, 4-7 -> 3, 8 and above -> 4.
+ *
+ * Users that an account acts for begin in lane 3, and go on in lane 4: the first of each still goes
+ * before the second of any, but an account that invents a thousand users stands behind the first
+ * three requests of every other, as if the thousand were one user's. Refused: to count what the
+ * account has outstanding. The lane would no longer follow from the rank, so that two requests
+ * could have one rank, and the bound of a user would not be exact.
+ */
+export function laneOf({ account, user, rank }: Omit<QueuePlace, 'priority'>): Lane {
+  if (account !== user) return rank <= 1 ? 3 : 4;
   if (rank <= 1) return 1;
   if (rank <= 3) return 2;
   return rank <= 7 ? 3 : 4;
@@ -100,20 +109,22 @@ export interface QueuePlace {
 
 export function requestSubject(pool: string, place: QueuePlace): string {
   const { priority, account, user, rank } = place;
-  return `requests.${pool}.${priority}.${laneOf(rank)}.${account}.${user}.${rank}`;
+  return `requests.${pool}.${priority}.${laneOf(place)}.${account}.${user}.${rank}`;
 }
 
-/** What stands in a request's subject, or undefined when it is none. */
-export function placeOf(subject: string): QueuePlace | undefined {
-  const [first, , priority, , account, user, last] = subject.split('.');
-  const known = PRIORITIES.find((each) => each === priority);
+/**
+ * What stands in a request's subject, or undefined when it is none. The lane is the one that it was
+ * put in, by whatever version.
+ */
+export function placeOf(subject: string): (QueuePlace & { readonly lane: Lane }) | undefined {
+  const [first, , priorityToken, laneToken, account, user, last] = subject.split('.');
+  const priority = PRIORITIES.find((each) => each === priorityToken);
+  const lane = LANES.find((each) => String(each) === laneToken);
   const rank = rankOf(subject);
-  if (first !== 'requests' || known === undefined || last === undefined || rank === undefined) {
-    return undefined;
-  }
-  return account === undefined || user === undefined
-    ? undefined
-    : { priority: known, account, user, rank };
+  if (first !== 'requests' || last === undefined) return undefined;
+  if (priority === undefined || lane === undefined || rank === undefined) return undefined;
+  if (account === undefined || user === undefined) return undefined;
+  return { priority, lane, account, user, rank };
 }
 
 /** The rank at the end of a request subject, or undefined when it holds none. */

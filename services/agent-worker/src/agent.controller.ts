@@ -4,7 +4,7 @@ import type { RunEvent, RunRequest } from '@switchboard/contract';
 import { AGENT_RUN } from '@switchboard/transport';
 import type { RunContext } from '@switchboard/transport';
 import { AgentRunner } from './runner/agent-runner.ts';
-import type { RunnerLog } from './runner/agent-runner.ts';
+import type { RunnerLog } from './runner/runner-context.ts';
 
 export const RUNNER_LOG = Symbol('runner log');
 

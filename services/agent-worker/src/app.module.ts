@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { AgentController, RUNNER_LOG } from './agent.controller.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
-import type { RunnerLog } from './runner/agent-runner.ts';
+import type { RunnerLog } from './runner/runner-context.ts';
 
 @Module({})
 // Nest names a module by its class, also one that only wires.

@@ -7,7 +7,7 @@ import type { AgentProfile } from '@switchboard/contract';
 import {
   ConfigError,
   builtInProfiles,
-  loadAgentProfiles,
+  loadAgentsFile,
   natsAddress,
 } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
@@ -38,7 +38,7 @@ try {
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const profiles = loadAgentProfiles(config.agentsFile, builtIn);
+  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
   checkAgents(config, profiles, log);
   const link = NatsLink.open({
     ...natsAddress(config),

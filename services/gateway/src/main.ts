@@ -1,5 +1,5 @@
 /** Starts a gateway from the environment and ends it gracefully on SIGTERM and SIGINT. */
-import { ConfigError, builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
+import { ConfigError, builtInProfiles, loadAgentsFile } from '@switchboard/platform/config';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
@@ -36,7 +36,7 @@ function isPortTaken(thrown: unknown): boolean {
 async function start(config: GatewayConfig): Promise<void> {
   const log = createLogger({ name: 'gateway', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const profiles = loadAgentProfiles(config.agentsFile, builtIn);
+  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
   const accounts = await Accounts.open(config, log);
   const { entrance, fleet, link, runs, state, ...queue } = openQueue(config, profiles, log);
   const letters = new DeadLetters(link);

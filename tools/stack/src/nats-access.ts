@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 
 import { renderAuthorization } from '@switchboard/contract';
 import type { NatsRole } from '@switchboard/contract';
-import { builtInProfiles, loadAgentProfiles } from '@switchboard/platform/config';
+import { builtInProfiles, loadAgentsFile } from '@switchboard/platform/config';
 
 export interface NatsCredentials {
   readonly user: string;
@@ -66,7 +66,7 @@ function newCredentials(role: NatsRole): NatsCredentials {
 function agentPools(env: NodeJS.ProcessEnv): readonly string[] {
   try {
     const builtIn = builtInProfiles({ model: env['OPENAI_MODEL'] });
-    return loadAgentProfiles(env['AGENTS_FILE'], builtIn).map(({ pool }) => pool);
+    return loadAgentsFile(env['AGENTS_FILE'], builtIn).agents.map(({ pool }) => pool);
   } catch {
     // The services say what is wrong with the file.
     return ['default'];

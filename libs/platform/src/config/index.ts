@@ -1,4 +1,4 @@
-export * from './agent-profiles.ts';
+export * from './agents-file.ts';
 export * from './config-error.ts';
 export * from './configuration-table.ts';
 export * from './nats-options.ts';

@@ -1,5 +1,5 @@
 /** Where the requests of this gateway's open runs lie, and who counts along. */
-import { laneOf, placeOf } from '@switchboard/contract';
+import { placeOf } from '@switchboard/contract';
 import type { Place } from '../fleet/lane-states.ts';
 import type { Queued } from './request-publisher.ts';
 
@@ -26,9 +26,9 @@ export class QueuePlaces {
     return this.#places.get(run);
   }
 
-  queued(run: string, pool: string, { subject, rank, seq }: Queued, bytes: number): void {
-    const priority = placeOf(subject)?.priority ?? 'normal';
-    const place = { pool, priority, lane: laneOf(rank), seq };
+  queued(run: string, pool: string, { subject, seq }: Queued, bytes: number): void {
+    const { priority, lane } = placeOf(subject) ?? { priority: 'normal', lane: 1 };
+    const place = { pool, priority, lane, seq };
     this.#places.set(run, place);
     this.#observer?.submitted(pool, bytes, place);
   }

@@ -101,9 +101,10 @@ export class RequestPublisher {
   }
 
   /** The lane of the user's next request, as far as this gateway knows. */
-  nextLane(pool: string, user: string): Lane {
+  nextLane(pool: string, account: string, user: string): Lane {
     // Ranks from 8 on share the last lane.
-    return laneOf(this.#ranks.lowestFree(key(pool, user), 8) ?? 8);
+    const rank = this.#ranks.lowestFree(key(pool, user), 8) ?? 8;
+    return laneOf({ account, user, rank });
   }
 
   /** Only while the account has room, where its users have a bound together. */

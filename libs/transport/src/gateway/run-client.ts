@@ -162,8 +162,8 @@ export class RunClient {
   }
 
   /** The lane that the user's next request would take, as far as this gateway knows. */
-  nextLane(pool: string, user: string): Lane {
-    return this.#publisher.nextLane(pool, userToken(user));
+  nextLane(pool: string, { account, user }: { account: string; user: string }): Lane {
+    return this.#publisher.nextLane(pool, userToken(account), userToken(user));
   }
 
   /**

@@ -4,13 +4,7 @@
  * one ring.
  */
 import type { Subscription } from '@nats-io/transport-node';
-import {
-  doorbellAgain,
-  doorbellSubject,
-  doorbellSubjects,
-  laneOf,
-  placeOf,
-} from '@switchboard/contract';
+import { doorbellAgain, doorbellSubject, doorbellSubjects, placeOf } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 
 const QUEUE_GROUP = 'idle';
@@ -68,6 +62,6 @@ export class Doorbell {
   /** Wakes one idle worker: the request of this subject was given back. */
   ringFor(requestSubject: string): void {
     const place = placeOf(requestSubject);
-    this.ring(place && doorbellSubject(this.#pool, place.priority, laneOf(place.rank)));
+    this.ring(place && doorbellSubject(this.#pool, place.priority, place.lane));
   }
 }

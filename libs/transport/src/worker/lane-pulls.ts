@@ -8,7 +8,6 @@ import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transp
 import {
   laneConsumer,
   type LaneName,
-  laneOf,
   placeOf,
   requestsStream,
 } from '@switchboard/contract';
@@ -116,7 +115,7 @@ export class LanePulls {
 
   #onRequest(message: Omit<Delivery, 'askedAtMs'>): void {
     const place = placeOf(message.subject);
-    const pull = place && this.#open.get(laneConsumer(place.priority, laneOf(place.rank)));
+    const pull = place && this.#open.get(laneConsumer(place.priority, place.lane));
     if (pull === undefined) {
       return this.#options.onStray({ ...message, askedAtMs: performance.now() - PULL_TIMEOUT_MS });
     }

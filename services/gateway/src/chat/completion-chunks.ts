@@ -29,6 +29,8 @@ export function deltaChunk(
       return chunk(head, includeUsage, { refusal: event.text });
     case 'tool.call':
       return chunk(head, includeUsage, { tool_calls: [toolCallDelta(event)] });
+    case 'tool.started':
+    case 'tool.result':
     case 'started':
     case 'usage':
     case 'completed':

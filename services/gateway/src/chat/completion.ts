@@ -49,6 +49,8 @@ export class CompletionParts {
       case 'usage':
         this.#usage = event.usage;
         break;
+      case 'tool.started':
+      case 'tool.result':
       case 'started':
       case 'completed':
       case 'failed':

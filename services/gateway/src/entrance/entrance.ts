@@ -28,7 +28,7 @@ export interface Newcomer {
 /** What is asked of the transport. */
 export interface Queues {
   /** The lane that the user's next request would take. */
-  nextLane(pool: string, user: string): Lane;
+  nextLane(pool: string, identity: FairIdentity): Lane;
   /** What a request of this lane and priority would meet; undefined while too little is known. */
   forecast(pool: string, lane: Lane, priority: Priority): Forecast | undefined;
 }
@@ -76,7 +76,7 @@ export class Entrance {
     const { pool } = profile;
     const candidate: Candidate = {
       identity: userToken(identity.user),
-      lane: queues.nextLane(pool, identity.user),
+      lane: queues.nextLane(pool, identity),
       queueTimeoutMs: profile.queue_timeout * 1_000,
       deadlineMs,
     };

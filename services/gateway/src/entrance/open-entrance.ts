@@ -47,7 +47,7 @@ export function openEntrance(parts: EntranceParts): { entrance: Entrance; close:
     maxOutstanding: parts.maxOutstandingPerUser,
     limits: new Limits({ minutes, days }),
     queues: {
-      nextLane: (pool, user) => runs.nextLane(pool, user),
+      nextLane: (pool, identity) => runs.nextLane(pool, identity),
       forecast: (pool, lane, priority) => forecastOf(fleet, pool, lane, priority),
     },
     gate,

@@ -150,6 +150,8 @@ async function follow(exchange: Exchange, reading: Reading, answer: Answer): Pro
       case 'reasoning.delta':
       case 'refusal.delta':
       case 'tool.call':
+      case 'tool.started':
+      case 'tool.result':
       case 'usage':
         answer.take(event);
         break;

@@ -123,6 +123,9 @@ export class ResponseBuilder {
         return this.#numbered(this.#items.refusal(event.text));
       case 'tool.call':
         return this.#numbered(this.#items.call(event));
+      case 'tool.started':
+      case 'tool.result':
+        break;
       case 'usage':
         this.#usage = responseUsage(event.usage);
         break;

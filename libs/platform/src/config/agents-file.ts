@@ -1,6 +1,6 @@
-/** Where agent profiles come from: the file that AGENTS_FILE names, or the built-in ones. */
+/** Where agents come from: the file that AGENTS_FILE names, or the built-in ones. */
 import { readFileSync, statSync } from 'node:fs';
-import { AgentProfile, AgentProfiles } from '@switchboard/contract';
+import { AgentProfile, AgentsFile } from '@switchboard/contract';
 import { LineCounter, parseDocument } from 'yaml';
 import { ConfigError } from './config-error.ts';
 import { fileErrorCode } from './read-config.ts';
@@ -14,17 +14,17 @@ const PROBLEMS_MAX = 20;
 const VARIABLE = 'AGENTS_FILE';
 
 /**
- * The profiles of the YAML file at `path`, or `builtIn` without one. Throws {@link ConfigError}
- * with every problem by its place (`agents[1].timeout: ...`); what the file says is never shown,
- * because instructions are nobody else's business.
+ * What the YAML file at `path` says, or the agents `builtIn` without one. Throws
+ * {@link ConfigError} with every problem by its place (`agents[1].timeout: ...`); what the file
+ * says is never shown, because instructions are nobody else's business.
  */
-export function loadAgentProfiles(
+export function loadAgentsFile(
   path: string | undefined,
   builtIn: readonly AgentProfile[],
-): readonly AgentProfile[] {
-  if (path === undefined) return builtIn;
-  const parsed = AgentProfiles.safeParse(parseYaml(readBounded(path)));
-  if (parsed.success) return Object.freeze(parsed.data.agents);
+): AgentsFile {
+  if (path === undefined) return { agents: [...builtIn], providers: [], mcp_servers: [] };
+  const parsed = AgentsFile.safeParse(parseYaml(readBounded(path)));
+  if (parsed.success) return parsed.data;
   throw fileProblems(
     parsed.error.issues.map(({ path: keys, message }) => {
       const place = pathText(keys);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { builtInProfiles, loadAgentProfiles } from './agent-profiles.ts';
+import { builtInProfiles, loadAgentsFile } from './agents-file.ts';
 import { ConfigError } from './config-error.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'profiles-spec-'));
@@ -12,7 +12,7 @@ after(() => rmSync(folder, { recursive: true }));
 function load(text: string) {
   const path = join(folder, 'agents.yaml');
   writeFileSync(path, text);
-  return loadAgentProfiles(path, []);
+  return loadAgentsFile(path, []).agents;
 }
 
 function problemsOf(text: string): readonly string[] {
@@ -28,7 +28,7 @@ function problemsOf(text: string): readonly string[] {
 
 test('without a file the built-in profiles are used', () => {
   const builtIn = builtInProfiles();
-  assert.equal(loadAgentProfiles(undefined, builtIn), builtIn);
+  assert.deepEqual(loadAgentsFile(undefined, builtIn).agents, builtIn);
   assert.deepEqual(
     builtIn.map(({ name, model, pool }) => ({ name, model, pool })),
     [
@@ -90,7 +90,7 @@ test('two agents of the same name, an empty list and an empty file are problems'
 
 test('a file that is missing or too large is a problem; of many only some are shown', () => {
   assert.throws(
-    () => loadAgentProfiles(join(folder, 'none.yaml'), []),
+    () => loadAgentsFile(join(folder, 'none.yaml'), []),
     /AGENTS_FILE: the file cannot be read \(ENOENT\)/,
   );
   assert.match(problemsOf('#'.repeat(1024 * 1024 + 1))[0] ?? '', /larger than 1048576 bytes/);
