@@ -51,6 +51,9 @@ export const ERROR_CODES = [
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // An agent in code.
+  'agent_failed',
+  'agent_unavailable',
   // The run.
   'worker_lost',
   'too_many_attempts',
