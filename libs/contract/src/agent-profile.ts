@@ -26,8 +26,8 @@ const Shape = z.strictObject({
    */
   code: z.boolean().default(false),
   /**
-   * The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. Only an
-   * agent in code needs none; it is empty then.
+   * The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. Only
+   * an agent in code needs none; it is empty then.
    */
   model: z.string().default(''),
   /** Worker class that runs it. */

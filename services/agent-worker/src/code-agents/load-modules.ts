@@ -49,8 +49,14 @@ export async function loadModules(folder: string, importMs = IMPORT_MS): Promise
   const problems = [
     ...unread,
     ...loaded.flatMap((one) => one.problems),
-    ...sharedNames('agent', agents.map(({ agent, module }) => ({ value: agent, module }))),
-    ...sharedNames('tool', tools.map(({ tool, module }) => ({ value: tool, module }))),
+    ...sharedNames(
+      'agent',
+      agents.map(({ agent, module }) => ({ value: agent, module })),
+    ),
+    ...sharedNames(
+      'tool',
+      tools.map(({ tool, module }) => ({ value: tool, module })),
+    ),
   ];
   if (problems.length > 0) throw new ConfigError(problems.map((line) => `AGENTS_DIR: ${line}`));
   return { agents, tools };
@@ -69,7 +75,9 @@ async function loadOne({ name: module, url }: ModuleEntry, importMs: number): Pr
   try {
     exported = await importWithin(url, importMs);
   } catch (thrown) {
-    return bad(thrown instanceof TooSlow ? thrown.message : `cannot be imported: ${reasonOf(thrown)}`);
+    return bad(
+      thrown instanceof TooSlow ? thrown.message : `cannot be imported: ${reasonOf(thrown)}`,
+    );
   }
   const agents = [...new Set(Object.values(exported).filter(isAgent))];
   const tools = toolsIn(exported, agents);
@@ -125,9 +133,10 @@ function toolsIn(
 
 /** The definition as a profile, or what is wrong with it. */
 function profileOf(agent: Agent): AgentProfile | string[] {
-  const { run: _, tools, ...settings } = agent;
+  const { tools = [], ...definition } = agent;
+  const settings = Object.entries(definition).filter(([name]) => name !== 'run');
   const names = listOf(tools).map((tool) => (isTool(tool) ? tool.name : tool));
-  const fields = { ...settings, code: true, tools: tools === undefined ? [] : names };
+  const fields = { ...Object.fromEntries(settings), code: true, tools: names };
   const parsed = AgentProfile.safeParse(fields);
   if (parsed.success) return parsed.data;
   return parsed.error.issues.map(({ path, message }) =>
@@ -148,7 +157,8 @@ function sharedNames(
   return [...byName].flatMap(([name, all]) => {
     // Two modules may export the same one: a shared file's.
     if (new Set(all.map(({ value }) => value)).size < 2) return [];
-    return [`${[...new Set(all.map(({ module }) => module))].join(', ')}: two ${kind}s are called ${name}`];
+    const modules = new Set(all.map(({ module }) => module));
+    return [`${[...modules].join(', ')}: two ${kind}s are called ${name}`];
   });
 }
 

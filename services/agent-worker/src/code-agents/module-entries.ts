@@ -71,7 +71,7 @@ function mainOf(folder: string): string {
     .find((candidate) => existsSync(candidate));
   if (path !== undefined) return path;
   if (named !== undefined) throw new NoModule('what its package.json names is not there');
-  throw new NoModule('no package.json names a file, and no index file is there (begin its name with _ if it is no module)');
+  throw new NoModule('has no package.json that names a file, and no index file');
 }
 
 function mainIn(manifest: string): string | undefined {
