@@ -3,7 +3,7 @@ import { decodeEvents, EVENTS_STREAM, type EventMessage, runEvents } from '@swit
 import type { NatsLink } from '../link/nats-link.ts';
 import { api } from '../link/store.ts';
 
-/** A call of a tool that an earlier attempt had begun. Without `output` nobody knows its outcome. */
+/** A call that an earlier attempt had begun. Without `output` nobody knows what became of it. */
 export interface EarlierCall {
   readonly output?: string;
   readonly failed?: boolean;
