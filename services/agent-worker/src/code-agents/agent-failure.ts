@@ -32,7 +32,11 @@ export function failureOf(
     cause: thrown,
   };
   const known = CODES.includes(code) ? code : 'agent_failed';
-  return new SwitchboardError(known, safeMessage(typeof message === 'string' ? message : '', []), details);
+  return new SwitchboardError(
+    known,
+    safeMessage(typeof message === 'string' ? message : '', []),
+    details,
+  );
 }
 
 /**
@@ -50,10 +54,16 @@ export function logFailure(thrown: unknown, agent: string, context: RunnerContex
     agent,
     error: isError ? thrown.name : typeof thrown,
     ...(typeof code === 'string' ? { code } : {}),
-    ...(isAgentError(thrown) ? { reason: safeMessage(thrown.message, []) } : {}),
+    ...(isOurWord(thrown) ? { reason: safeMessage(thrown.message, []) } : {}),
     ...(isError ? { stack: framesOf(thrown) } : {}),
   };
   log.warn(fields, 'an agent in code failed');
+}
+
+/** Whether the message was written for others. A provider's may quote the prompt. */
+function isOurWord(thrown: unknown): thrown is Error {
+  if (thrown instanceof SwitchboardError) return thrown.code === 'agent_failed';
+  return isAgentError(thrown);
 }
 
 /** V8 puts the message before the frames. */

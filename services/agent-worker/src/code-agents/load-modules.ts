@@ -44,19 +44,22 @@ export async function loadModules(folder: string, importMs = IMPORT_MS): Promise
   lendPackages();
   const { entries, problems: unread } = findModules(folder);
   const loaded = await Promise.all(entries.map((entry) => loadOne(entry, importMs)));
-  const agents = loaded.flatMap((one) => one.agents);
-  const tools = loaded.flatMap((one) => one.tools);
+  // Two modules may export the same one, a shared file's: that is one.
+  const agents = distinct(
+    loaded.flatMap((one) => one.agents),
+    ({ agent }) => agent,
+  );
+  const found = loaded.flatMap((one) => one.tools);
+  const exported = found.filter(({ exportName }) => exportName !== undefined);
+  const tools = distinct([...exported, ...found], ({ tool }) => tool);
   const problems = [
     ...unread,
     ...loaded.flatMap((one) => one.problems),
-    ...sharedNames(
-      'agent',
-      agents.map(({ agent, module }) => ({ value: agent, module })),
-    ),
-    ...sharedNames(
-      'tool',
-      tools.map(({ tool, module }) => ({ value: tool, module })),
-    ),
+    ...tools
+      .filter(({ exportName, tool }) => tool.isolated === true && exportName === undefined)
+      .map(({ module, tool }) => `${module}: tool ${tool.name}: an isolated tool must be exported`),
+    ...sharedNames('agent', agents),
+    ...sharedNames('tool', tools),
   ];
   if (problems.length > 0) throw new ConfigError(problems.map((line) => `AGENTS_DIR: ${line}`));
   return { agents, tools };
@@ -84,9 +87,7 @@ async function loadOne({ name: module, url }: ModuleEntry, importMs: number): Pr
   if (agents.length === 0 && tools.size === 0) {
     return bad('exports no agent (defineAgent) and no tool (defineTool)');
   }
-  const problems = [...tools]
-    .filter(([tool, exportName]) => tool.isolated === true && exportName === undefined)
-    .map(([tool]) => `${module}: tool ${tool.name}: an isolated tool must be exported`);
+  const problems: string[] = [];
   const read = agents.map((agent) => ({ agent, profile: profileOf(agent) }));
   for (const { agent, profile } of read) {
     if (!Array.isArray(profile)) continue;
@@ -149,17 +150,20 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
 }
 
-function sharedNames(
-  kind: 'agent' | 'tool',
-  found: readonly { readonly value: { readonly name: string }; readonly module: string }[],
-): string[] {
-  const byName = Map.groupBy(found, ({ value }) => value.name);
-  return [...byName].flatMap(([name, all]) => {
-    // Two modules may export the same one: a shared file's.
-    if (new Set(all.map(({ value }) => value)).size < 2) return [];
-    const modules = new Set(all.map(({ module }) => module));
-    return [`${[...modules].join(', ')}: two ${kind}s are called ${name}`];
-  });
+function distinct<Item>(items: readonly Item[], key: (item: Item) => object): Item[] {
+  const seen = new Map<object, Item>();
+  for (const item of items) if (!seen.has(key(item))) seen.set(key(item), item);
+  return [...seen.values()];
+}
+
+function sharedNames(kind: 'agent' | 'tool', all: readonly (LoadedAgent | LoadedTool)[]): string[] {
+  const byName = Map.groupBy(all, (one) => ('agent' in one ? one.agent.name : one.tool.name));
+  return [...byName]
+    .filter(([, same]) => same.length > 1)
+    .map(([name, same]) => {
+      const modules = new Set(same.map(({ module }) => module));
+      return `${[...modules].join(', ')}: two ${kind}s are called ${name}`;
+    });
 }
 
 /** A module's own words: whoever starts the worker is who put it there. */

@@ -3,6 +3,7 @@ import { SwitchboardError } from '@switchboard/contract';
 import type { ErrorCode, RunEvent } from '@switchboard/contract';
 import { AnswerBuilder } from './answer-builder.ts';
 import { CompletionChunks } from './completion-chunks.ts';
+import type { LateCalls } from './late-calls.ts';
 import type { OpenCall } from './open-call.ts';
 
 /** Longest request, in characters: a conversation may carry images. */
@@ -26,16 +27,18 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
  */
 export class ModelFetch {
   readonly #open: Open;
+  readonly #late: LateCalls;
 
-  constructor(open: Open) {
+  constructor(open: Open, late: LateCalls) {
     this.#open = open;
+    this.#late = late;
   }
 
   /** Rejects with the signal's reason, as `fetch` does; a failing model is a response. */
-  readonly fetch = async (
-    input: string | URL | Request,
-    init: RequestInit = {},
-  ): Promise<Response> => {
+  readonly fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    this.#late.failLater(() => this.#answer(input, init ?? {}));
+
+  async #answer(input: string | URL | Request, init: RequestInit): Promise<Response> {
     // One place for what may stand in either argument.
     const request = new Request(input, init);
     request.signal.throwIfAborted();
@@ -61,7 +64,7 @@ export class ModelFetch {
       if (!(thrown instanceof SwitchboardError)) throw thrown;
       return refusal(STATUSES[thrown.code] ?? 502, thrown.code, thrown.message, thrown.param);
     }
-  };
+  }
 }
 
 async function whole(call: OpenCall, chunks: CompletionChunks): Promise<Response> {

@@ -7,6 +7,7 @@ import { buildProviderRequest } from '../runner/provider-request.ts';
 import type { RunAccount } from '../runner/run-account.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
 import { AnswerBuilder } from './answer-builder.ts';
+import type { LateCalls } from './late-calls.ts';
 import { ModelFetch } from './model-fetch.ts';
 import { OpenCall } from './open-call.ts';
 
@@ -23,8 +24,9 @@ export interface RunModelOptions {
   readonly signal: AbortSignal;
   readonly account: RunAccount;
   readonly random: () => number;
-  /** A call is over, and the account has changed. */
-  readonly onUsage: () => void;
+  readonly late: LateCalls;
+  /** Ends the run, whatever the module makes of the failure. */
+  readonly giveUp: (failure: SwitchboardError) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface RunModelOptions {
  *
  * - M1: a call has the retries, fallbacks and time-outs of a profile's, and ends with the run.
  * - M2: what a call has used is in the run's account when it is over, however it ended.
- * - M3: there are no more than `max_steps` calls.
+ * - M3: there are no more than `max_steps` calls: one more ends the run.
  */
 export class RunModel implements Model {
   readonly name: string;
@@ -58,7 +60,7 @@ export class RunModel implements Model {
   endpoint(provider?: string): Endpoint {
     const open = (call: ModelCall, stream: boolean): OpenCall =>
       this.#open({ ...call, provider }, stream);
-    const { fetch } = new ModelFetch(open);
+    const { fetch } = new ModelFetch(open, this.#options.late);
     return { baseURL: BASE_URL, apiKey: API_KEY, fetch };
   }
 
@@ -75,12 +77,14 @@ export class RunModel implements Model {
   }
 
   async *#read(call: ModelCall, stream: boolean): AsyncGenerator<ModelEvent, ModelAnswer, void> {
+    const { late } = this.#options;
     const answer = new AnswerBuilder();
-    const open = this.#open(call, stream);
+    // oxlint-disable-next-line typescript/require-await -- What it throws is to come later, too.
+    const open = await late.failLater(async () => this.#open(call, stream));
     const batch: RunEvent[] = [];
     try {
       for (let more = true; more;) {
-        more = await open.read(batch);
+        more = await late.failLater(() => open.read(batch));
         for (const event of batch) {
           const shown = answer.take(event);
           if (shown !== undefined) yield shown;
@@ -94,13 +98,15 @@ export class RunModel implements Model {
   }
 
   #open({ model, provider, signal, ...chat }: ModelCall, stream: boolean): OpenCall {
-    const { onUsage, request, signal: run, ...rest } = this.#options;
+    const { giveUp, request, signal: run, ...rest } = this.#options;
     const profile = this.#profileFor(model, provider);
     this.#calls += 1;
     if (this.#calls > profile.max_steps) {
       const { max_steps: most, name } = profile;
       const message = `The agent ${name} called models more than ${most} times.`;
-      throw (this.#failure = new SwitchboardError('agent_failed', message));
+      const failure = new SwitchboardError('agent_failed', message);
+      giveUp(failure);
+      throw failure;
     }
     // What the messages hold is the provider's to check.
     const messages = chat.messages as unknown as RunRequest['chat']['messages'];
@@ -111,7 +117,6 @@ export class RunModel implements Model {
       signal: signal === undefined ? run : AbortSignal.any([run, signal]),
       onClosed: (failure) => {
         this.#failure = failure;
-        onUsage();
       },
     });
   }
