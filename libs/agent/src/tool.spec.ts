@@ -20,6 +20,8 @@ test('a definition that no model could call is refused, and says which', () => {
   refused({ name: 'x'.repeat(65) }, /at most 64/);
   refused({ description: '' }, /weather: `description`/);
   refused({ run: 'later' }, /weather: `run`/);
+  refused({ timeout: 0 }, /weather: `timeout`/);
+  refused({ timeout: '5s' }, /weather: `timeout`/);
   refused({ input: { type: 'object' } }, /weather: `input` must be a schema of Zod/);
   refused({ input: z.string() }, /weather: `input` must be the schema of an object/);
 });

@@ -56,6 +56,8 @@ export function defineTool<Input>(definition: ToolDefinition<Input>): Tool {
   if (typeof input?.['~standard']?.jsonSchema?.input !== 'function') {
     refuse('`input` must be a schema of Zod 4.2 or later, or have Standard JSON Schema');
   }
+  const { timeout = 1 } = definition;
+  if (!(typeof timeout === 'number' && timeout > 0)) refuse('`timeout` must be seconds');
   const parameters = jsonSchemaOf(definition.input);
   if (parameters['type'] !== 'object') refuse('`input` must be the schema of an object');
   return Object.freeze(branded('tool', { ...definition }));

@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   'provider_rate_limited',
   'provider_error',
   'provider_unreachable',
+  'provider_unavailable',
   'provider_bad_response',
   'provider_stream_cut',
   'first_token_timeout',
@@ -54,6 +55,9 @@ export const ERROR_CODES = [
   // An agent in code.
   'agent_failed',
   'agent_unavailable',
+  // The agent's steps.
+  'too_many_steps',
+  'invalid_structured_output',
   // The run.
   'worker_lost',
   'too_many_attempts',

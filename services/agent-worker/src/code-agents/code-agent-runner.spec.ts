@@ -248,7 +248,7 @@ test('a loop over the model ends at max_steps, though the module goes on for eve
     async () => {
       for await (const event of run) events.push(event);
     },
-    { code: 'agent_failed', message: /more than 3 times/ },
+    { code: 'too_many_steps', message: /more than 3 times/ },
   );
   assert.equal(provider.calls.length, 3);
   assert.deepEqual(events, [{ type: 'usage', usage: usage(6, 9) }]);

@@ -104,7 +104,7 @@ export class RunModel implements Model {
     if (this.#calls > profile.max_steps) {
       const { max_steps: most, name } = profile;
       const message = `The agent ${name} called models more than ${most} times.`;
-      const failure = new SwitchboardError('agent_failed', message);
+      const failure = new SwitchboardError('too_many_steps', message);
       giveUp(failure);
       throw failure;
     }

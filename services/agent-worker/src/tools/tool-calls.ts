@@ -1,13 +1,12 @@
 import type { AgentProfile, RunEvent } from '@switchboard/contract';
 import type { RunnerContext } from '../runner/runner-context.ts';
 import { boundedText } from './bounded-text.ts';
+import { OUTPUT_CHARS_MAX } from './output-limit.ts';
 import { readToolInput } from './tool-input.ts';
 import { runTool } from './run-tool.ts';
 import { OWN_TOOLS, ToolError } from './tool.ts';
 import type { Tool, ToolCallRequest, ToolOutcome } from './tool.ts';
 
-/** Longest output of one call, in characters, that model and caller are given. */
-export const OUTPUT_CHARS_MAX = 32_768;
 /** Longest copies of what the model wrote in events. */
 const ARGUMENTS_SHOWN_CHARS = 32_768;
 const NAME_SHOWN_CHARS = 64;

@@ -116,6 +116,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   provider_rate_limited: { ...busy(5_000), retry: 'never' },
   provider_error: failed(502),
   provider_unreachable: failed(502),
+  provider_unavailable: { ...busy(5_000), retry: 'never' },
   provider_bad_response: failed(502),
   provider_stream_cut: failed(502),
   first_token_timeout: failed(504),
@@ -126,6 +127,8 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   agent_failed: failed(502),
   // The agent's own word that nothing has happened which must not happen twice.
   agent_unavailable: busy(5_000),
+  too_many_steps: failed(502),
+  invalid_structured_output: failed(502),
 
   worker_lost: failed(502),
   too_many_attempts: failed(502),
