@@ -19,5 +19,5 @@ export interface Tools {
    * Makes the calls of one answer of the model, several at once. Failures are answers too: the
    * model is told. @returns the messages that follow the model's own
    */
-  answer(calls: readonly ToolCall[]): Promise<ToolMessage[]>;
+  answer(calls: readonly ToolCall[]): Promise<(ToolMessage & { content: string })[]>;
 }

@@ -329,7 +329,7 @@ test('a run cancelled before it begins never reaches its module', async () => {
 });
 
 test('a module that goes on after its run is waited for a while, and then no more', async () => {
-  const [never, waits] = [deferred<void>(), deferred<void>()];
+  const [never, waits] = [deferred(), deferred()];
   const run = start(
     async function* () {
       yield 'a';
@@ -418,7 +418,7 @@ test('calls of tools are events between the module’s own, and failures are tol
       const called = (id: string, name: string) =>
         ({ id, type: 'function', function: { name, arguments: '{}' } }) as const;
       const messages = await tools.answer([called('1', 'look'), called('2', 'fail')]);
-      yield messages.map(({ content }) => String(content)).join(', ');
+      yield messages.map(({ content }) => content).join(', ');
     },
     { tools: [look, fail] },
   );

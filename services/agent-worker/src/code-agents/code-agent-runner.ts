@@ -52,8 +52,8 @@ export class CodeAgentRunner {
 
   /**
    * The events of the run, pulled: the module goes on no faster than they are taken.
-   * @throws SwitchboardError `agent_failed`, `too_many_steps`, `run_timeout`, what the module's AgentError or a call
-   *   of a model says; the signal's reason when that was aborted
+   * @throws SwitchboardError `agent_failed`, `too_many_steps`, `run_timeout`, what the module's
+   *   AgentError or a call of a model says; the signal's reason when that was aborted
    */
   async *run(request: RunRequest, context: RunnerContext): AsyncGenerator<RunEvent, void> {
     const found = this.#options.find(request.agent);

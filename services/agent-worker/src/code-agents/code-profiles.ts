@@ -1,6 +1,7 @@
 import { AgentsFile } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
 import { ConfigError } from '@switchboard/platform/config';
+import type { CodeAgent } from './code-agent-runner.ts';
 import type { CodeModules, LoadedAgent } from './load-modules.ts';
 
 /**
@@ -30,6 +31,19 @@ export function withModules(file: AgentsFile, modules: CodeModules, pool: string
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return { ...file, agents };
+}
+
+/** How a run finds its agent, with the limits that it has now. */
+export function codeAgents(
+  { agents }: CodeModules,
+  profiles: () => readonly AgentProfile[],
+): (name: string) => CodeAgent | undefined {
+  const byName = new Map(agents.map(({ agent }) => [agent.name, agent]));
+  return (name) => {
+    const agent = byName.get(name);
+    const profile = profiles().find((one) => one.code && one.name === name);
+    return agent === undefined || profile === undefined ? undefined : { agent, profile };
+  };
 }
 
 /** A module cannot take the name of an agent that is something else. */

@@ -144,7 +144,8 @@ test('files and folders of any kind are modules, and what lies beside them is no
     'c/c.js': agentText('c'),
     'd/package.json': '{ "type": "module", "main": "d.js" }',
     'd/d.js': agentText('d'),
-    'e/index.mjs': `${agentText('e')} export const other = defineAgent({ name: 'f', async *run() {} });`,
+    'e/index.mjs': `${agentText('e')}
+      export const other = defineAgent({ name: 'f', async *run() {} });`,
     'types.d.ts': 'export {};',
     'a.spec.mjs': 'throw 1;',
     'tool.config.mjs': 'throw 1;',

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { ToolError } from '@switchboard/agent';
-import type { FunctionTool, ToolCall, ToolMessage, Tools } from '@switchboard/agent';
+import type { FunctionTool, ToolCall, Tools } from '@switchboard/agent';
 import type { ToolCalls } from '../tools/tool-calls.ts';
 import type { Tool, ToolCallRequest } from '../tools/tool.ts';
 import type { LateCalls } from './late-calls.ts';
@@ -33,7 +33,7 @@ export class RunTools implements Tools {
     return outcome.output;
   }
 
-  async answer(calls: readonly ToolCall[]): Promise<ToolMessage[]> {
+  async answer(calls: readonly ToolCall[]): ReturnType<Tools['answer']> {
     const outcomes = await this.#run(
       calls.map(({ id, function: called }) => ({
         id,
