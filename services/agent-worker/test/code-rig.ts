@@ -25,7 +25,8 @@ export interface CodeRig {
 export async function startCodeRig(folder: string): Promise<CodeRig> {
   const simulator = await startSimulator({ host: '127.0.0.1', port: 0 });
   const baseUrl = `${simulator.url}/v1`;
-  const endpoint = { name: 'default', baseUrl, apiKey: 'key-for-tests', connections: 10, prices: {} };
+  const name = 'default';
+  const endpoint = { name, baseUrl, apiKey: 'key-for-tests', connections: 10, prices: {} };
   const provider = new Providers([endpoint], SILENT);
   const modules = await loadModules(folder);
   const file = AgentsFile.parse({ agents: [{ name: 'sim/*', model: '*', tools: ['shout'] }] });
