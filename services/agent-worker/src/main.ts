@@ -59,6 +59,7 @@ async function start(config: WorkerConfig): Promise<void> {
     onWorkerLost: ({ agent }) => {
       return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
     },
+    knows: (agent) => profiles.some(({ name }) => name === agent),
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
