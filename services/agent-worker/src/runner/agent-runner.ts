@@ -5,6 +5,8 @@ import { ModelTurn } from './model-turn.ts';
 import { buildProviderRequest } from './provider-request.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
 import type { RunnerContext } from './runner-context.ts';
+import { TokenCounter } from './token-count.ts';
+import { fitContext } from './truncate.ts';
 
 /**
  * Runs one request: profile, model, events.
@@ -18,6 +20,7 @@ export class AgentRunner {
   readonly #profiles: ReadonlyMap<string, AgentProfile>;
   readonly #provider: ChatProvider;
   readonly #random: () => number;
+  readonly #counter = new TokenCounter();
 
   constructor(profiles: readonly AgentProfile[], provider: ChatProvider, random = Math.random) {
     this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
@@ -28,8 +31,8 @@ export class AgentRunner {
   /**
    * The events of the run, pulled: the provider is read no faster than they are taken.
    *
-   * @throws SwitchboardError `model_not_found`, a `provider_*` code or one of the three time-outs;
-   *   the signal's reason when that was aborted.
+   * @throws SwitchboardError `model_not_found`, `context_length_exceeded`, a `provider_*` code or
+   *   one of the three time-outs; the signal's reason when that was aborted.
    */
   async *run(request: RunRequest, context: RunnerContext): AsyncGenerator<RunEvent, void> {
     // The gateway has matched wildcards; `agent` is a profile's name as it stands in the file.
@@ -37,19 +40,22 @@ export class AgentRunner {
     if (profile === undefined) {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
-    const body = buildProviderRequest(profile, request);
+    const asked = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
     const [provider, random] = [this.#provider, this.#random];
-    const turn = new ModelTurn({ provider, profile, body, timer, context, random });
     const batch: RunEvent[] = [];
+    let turn: ModelTurn | undefined;
     try {
+      const fit = { counter: this.#counter, signal: timer.signal };
+      const body = await fitContext(asked, profile, request.truncation, fit);
+      turn = new ModelTurn({ provider, profile, body, timer, context, random });
       for (let more = true; more;) {
         more = await turn.read(batch);
         for (const event of batch) yield event;
         batch.length = 0;
       }
     } finally {
-      turn.close();
+      turn?.close();
       timer.close();
     }
   }
