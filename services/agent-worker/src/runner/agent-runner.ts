@@ -3,6 +3,7 @@ import type { AgentProfile, RunEvent, RunRequest } from '@switchboard/contract';
 import type { ChatProvider } from './chat-provider.ts';
 import { ModelTurn } from './model-turn.ts';
 import { buildProviderRequest } from './provider-request.ts';
+import { RunAccount } from './run-account.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { TokenCounter } from './token-count.ts';
@@ -43,19 +44,31 @@ export class AgentRunner {
     const asked = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
     const [provider, random] = [this.#provider, this.#random];
+    const account = new RunAccount(context, profile.name);
     const batch: RunEvent[] = [];
     let turn: ModelTurn | undefined;
     try {
       const fit = { counter: this.#counter, signal: timer.signal };
       const body = await fitContext(asked, profile, request.truncation, fit);
-      turn = new ModelTurn({ provider, profile, body, timer, context, random });
+      turn = new ModelTurn({ provider, profile, body, timer, context, account, random });
       for (let more = true; more;) {
         more = await turn.read(batch);
+        // The reader may leave with the last event.
+        if (!more) account.end('completed');
         for (const event of batch) yield event;
         batch.length = 0;
       }
+    } catch (thrown) {
+      turn?.close();
+      if (context.signal.aborted) throw thrown;
+      account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
+      // What failed has cost something, too.
+      const used = account.takeEvent();
+      if (used !== undefined) yield used;
+      throw thrown;
     } finally {
       turn?.close();
+      account.close();
       timer.close();
     }
   }
