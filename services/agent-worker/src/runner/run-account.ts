@@ -48,7 +48,7 @@ export class RunAccount {
     this.#isUnsaid = true;
   }
 
-  /** The total so far as an event; undefined when nothing has been added since it was last taken. */
+  /** The total so far as an event; undefined when nothing was added since it was last taken. */
   takeEvent(): UsageEvent | undefined {
     if (this.#usage === undefined || !this.#isUnsaid) return undefined;
     this.#isUnsaid = false;
