@@ -1,5 +1,6 @@
 export * from './access/authorization.ts';
 export * from './access/permissions.ts';
+export * from './agent-card.ts';
 export * from './agent-profile.ts';
 export * from './agents-file.ts';
 export * from './conversation.ts';

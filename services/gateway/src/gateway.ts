@@ -67,7 +67,8 @@ export interface GatewayOptions {
   readonly findPlace?: FindPlace;
   /** What somebody has in a pool, queued and running. */
   readonly ownUse?: PoolViewOptions['ownUse'] | undefined;
-  readonly profiles: readonly AgentProfile[];
+  /** The agents that callers can name now. */
+  readonly profiles: () => readonly AgentProfile[];
   readonly version: string;
   readonly log: GatewayLog;
   readonly nestLog: LoggerService;

@@ -10,6 +10,7 @@ import { readGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { httpGuardOptions } from './http-guard/options.ts';
+import { KnownAgents } from './models/known-agents.ts';
 import { openQueue } from './open-queue.ts';
 import { OwnUses } from './pool-view/own-uses.ts';
 import { Recorder } from './runs/recorder.ts';
@@ -45,6 +46,10 @@ async function start(config: GatewayConfig): Promise<void> {
     read: async (pool, account) => await outstandingOf(link, pool, account),
     maxOutstanding: config.maxOutstandingPerUser,
   });
+  const agents = new KnownAgents(
+    () => profiles,
+    () => fleet.agents,
+  );
   const gateway = await Gateway.create({
     runs,
     buckets: state,
@@ -53,14 +58,14 @@ async function start(config: GatewayConfig): Promise<void> {
     erase: async (run) => {
       await Promise.all([purgeRun(link, run), state.deleteInput(run), letters.removeRun(run)]);
     },
-    queueReady: () => runs.ready && state.ready,
+    queueReady: () => runs.ready && state.ready && fleet.settled,
     queueProblem: () => link.problem,
     fleet,
     findPlace: async (run) => await placeOf(runs, fleet, run),
     accounts,
     entrance,
     ownUse: async (viewer, pool) => await uses.of(viewer, pool),
-    profiles,
+    profiles: () => agents.profiles,
     version: VERSION,
     log,
     nestLog: new NestLogger(log),

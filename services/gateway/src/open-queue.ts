@@ -33,7 +33,15 @@ export function openQueue(
     log,
   });
   const token = newGatewayToken();
-  const fleet = new Fleet(link, { pools: poolsOf(profiles), log });
+  const fleet = new Fleet(link, {
+    pools: poolsOf(profiles),
+    onPool: (pool) => {
+      log.info({ pool }, 'a pool that only its workers named: its queue is made');
+      runs.addPool(pool);
+      addPool(pool);
+    },
+    log,
+  });
   fleet.start();
   const runs = new RunClient(link, {
     gateway: token,
@@ -48,7 +56,11 @@ export function openQueue(
     log,
   });
   runs.start();
-  const { entrance, close: closeEntrance } = openEntrance({
+  const {
+    entrance,
+    addPool,
+    close: closeEntrance,
+  } = openEntrance({
     link,
     runs,
     fleet,

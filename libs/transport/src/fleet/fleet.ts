@@ -7,9 +7,17 @@
  * - F2 what is predicted is therefore {@link ASK_PAUSE_MS} old at most while requests come, and
  *   {@link SLOW_MS} for the first one after a pause; what this gateway did since is counted in.
  * - F3 listeners are told four times a second at most.
+ * - F4 a pool is watched that this gateway was told of, or whose worker says that it has agents.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { FLEET_ASK, fleetSubjects, type Lane, type Priority } from '@switchboard/contract';
+import {
+  type AgentProfile,
+  FLEET_ASK,
+  fleetSubjects,
+  type Lane,
+  type Priority,
+  type WorkerWord,
+} from '@switchboard/contract';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import {
@@ -20,6 +28,7 @@ import {
   ratePerSecond,
   waitMs,
 } from './forecast.ts';
+import { AgentTable } from './agent-table.ts';
 import { Listeners } from './listeners.ts';
 import { aheadOfNew, type Place } from './lane-states.ts';
 import { PoolQueue } from './pool-queue.ts';
@@ -37,7 +46,10 @@ export interface PoolState extends Capacity {
 }
 
 export interface FleetOptions {
+  /** Those that are watched from the start. */
   readonly pools: readonly string[];
+  /** Another pool is watched from now on. */
+  readonly onPool?: ((pool: string) => void) | undefined;
   readonly log: TransportLog;
 }
 
@@ -59,30 +71,62 @@ const WATCHED_MS = 450;
 const ASK_PAUSE_MS = 250;
 const SLOW_MS = 5_000;
 const NOTIFY_PAUSE_MS = 250;
+/** How long after its first connect a gateway takes to know who answered it. */
+const SETTLE_MS = 300;
+/** Pools that are watched. */
+const POOLS_MAX = 256;
 
 export class Fleet {
-  readonly pools: readonly string[];
   readonly #link: NatsLink;
+  readonly #options: FleetOptions;
   readonly #log: TransportLog;
   readonly #table = new WorkerTable();
-  readonly #watched: ReadonlyMap<string, Watched>;
-  #subscriptions: readonly Subscription[] = [];
+  readonly #agents: AgentTable;
+  readonly #watched = new Map<string, Watched>();
+  #subscription: Subscription | undefined;
+  #askedAtMs: number | undefined;
   #removeListener: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
 
-  constructor(link: NatsLink, { pools, log }: FleetOptions) {
+  constructor(link: NatsLink, options: FleetOptions) {
     this.#link = link;
-    this.#log = log;
-    this.pools = [...new Set(pools)];
-    this.#watched = new Map(
-      this.pools.map((pool) => {
-        const listeners = new Listeners(NOTIFY_PAUSE_MS);
-        const busy = (): number => capacityOf(this.#table.workers(pool)).busy;
-        const onRead = (): void => listeners.notify();
-        return [pool, { listeners, queue: new PoolQueue({ link, pool, busy, onRead, log }) }];
-      }),
-    );
+    this.#options = options;
+    this.#log = options.log;
+    this.#agents = new AgentTable({
+      onTaken: (agent, pool, holder) => {
+        const message = 'two pools have an agent of this name: only the holder is given requests';
+        this.#log.warn({ agent, pool, holder }, message);
+      },
+    });
+    for (const pool of options.pools) this.#watch(pool);
+  }
+
+  /** Those that are watched. */
+  get pools(): readonly string[] {
+    return [...this.#watched.keys()];
+  }
+
+  /** What workers say that they can run; the same array as long as nothing is another. */
+  get agents(): readonly AgentProfile[] {
+    return this.#agents.profiles;
+  }
+
+  /** Whether the workers have been asked, and had the time to answer. */
+  get settled(): boolean {
+    return this.#askedAtMs !== undefined && performance.now() - this.#askedAtMs > SETTLE_MS;
+  }
+
+  /** Watches one more pool. Idempotent. @returns false: there are too many */
+  addPool(pool: string): boolean {
+    if (this.#watched.has(pool)) return true;
+    if (this.#watched.size >= POOLS_MAX) return false;
+    this.#watch(pool);
+    this.#options.onPool?.(pool);
+    // Its workers have not been listened to until now.
+    if (this.#link.connected) this.#link.connection.publish(FLEET_ASK);
+    this.#notify(this.pools);
+    return true;
   }
 
   /** Messages that were dropped: not a worker's word, or one worker too many. */
@@ -97,6 +141,7 @@ export class Fleet {
       up: (connection) => this.#up(connection),
       down: () => {
         this.#table.down();
+        this.#agents.down();
         this.#notify(this.pools);
       },
     });
@@ -105,11 +150,11 @@ export class Fleet {
   close(): void {
     clearInterval(this.#timer);
     this.#removeListener?.();
-    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscription?.unsubscribe();
     for (const { listeners } of this.#watched.values()) listeners.close();
   }
 
-  /** @throws RangeError for a pool that is none of {@link pools}, like all that name one. */
+  /** @throws RangeError for a pool that is not watched, like all that name one. */
   state(pool: string): PoolState {
     const { capacity, queue } = this.#estimate(pool);
     const workers = [...this.#table.workers(pool)].toSorted(byName);
@@ -183,33 +228,53 @@ export class Fleet {
 
   #up(connection: NatsConnection): void {
     this.#table.up();
-    const isOpen = this.#subscriptions.some((subscription) => !subscription.isClosed());
-    if (!isOpen) {
-      this.#subscriptions = this.pools.map((pool) =>
-        connection.subscribe(fleetSubjects(pool), {
-          callback: (_error, message) => this.#onWord(message),
-        }),
-      );
+    this.#agents.up();
+    if (this.#subscription === undefined || this.#subscription.isClosed()) {
+      this.#subscription = connection.subscribe(fleetSubjects('*'), {
+        callback: (_error, message) => this.#onWord(message),
+      });
     }
     connection.publish(FLEET_ASK);
+    this.#askedAtMs ??= performance.now();
     for (const { queue } of this.#watched.values()) void queue.refresh();
     this.#notify(this.pools);
   }
 
   #onWord(message: Msg): void {
     const heard = readWord(message);
-    if (heard !== undefined && this.#table.hear(heard.token, heard.word)) {
-      this.#notify([heard.word.pool]);
-      return;
-    }
+    if (heard !== undefined && this.#hear(heard)) return;
     this.#dropped += 1;
     if (this.#dropped === 1) {
-      this.#log.warn({ subject: message.subject }, "not a worker's word, or too many workers");
+      const text = "not a worker's word, or too many workers, agents or pools";
+      this.#log.warn({ subject: message.subject }, text);
     }
+  }
+
+  /** @returns false: there was no room for all of it. */
+  #hear({ token, word }: { readonly token: string; readonly word: WorkerWord }): boolean {
+    const { agents = [], pool } = word;
+    if (!this.#watched.has(pool)) {
+      // Workers of pools that are nothing to this gateway.
+      if (agents.length === 0) return true;
+      if (!this.addPool(pool)) return false;
+    }
+    const isRoom = this.#table.hear(token, word);
+    this.#notify([pool]);
+    return this.#agents.hear(word) && isRoom;
+  }
+
+  #watch(pool: string): void {
+    const [link, log] = [this.#link, this.#log];
+    const listeners = new Listeners(NOTIFY_PAUSE_MS);
+    const busy = (): number => capacityOf(this.#table.workers(pool)).busy;
+    const onRead = (): void => listeners.notify();
+    const queue = new PoolQueue({ link, pool, busy, onRead, log });
+    this.#watched.set(pool, { listeners, queue });
   }
 
   #tick(): void {
     this.#notify(this.#table.tick());
+    this.#agents.tick();
     for (const { queue, listeners } of this.#watched.values()) {
       void queue.refresh(listeners.size > 0 ? WATCHED_MS : SLOW_MS);
     }
