@@ -37,6 +37,7 @@ export interface ResponsesOptions {
   /** Removes everything of a run from log and object store. */
   readonly erase: (run: string) => Promise<void>;
   readonly profiles: () => readonly AgentProfile[];
+  readonly agentsVersion?: (() => string) | undefined;
   readonly resumeWindowMs: number;
   readonly heartbeatIntervalMs: number;
   /** Where a run that waits stands. */
@@ -141,6 +142,7 @@ export class ResponsesService {
   /** The request is checked; what it needs of earlier responses is read. */
   async #order(exchange: Exchange, http: FastifyRequest, parsed: ParsedResponse): Promise<Order> {
     const { body, headers } = http;
+    exchange.record.agentsVersion = this.#options.agentsVersion?.();
     const { profile, rest } = agentOf(this.#options.profiles(), parsed.model);
     const { owner } = callerOf(http);
     const keyed = keyedRequest(headers['idempotency-key'], { owner, route: ROUTE, body });
