@@ -53,6 +53,9 @@ export const ERROR_CODES = [
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // The agent's steps.
+  'too_many_steps',
+  'invalid_structured_output',
   // The run.
   'worker_lost',
   'too_many_attempts',

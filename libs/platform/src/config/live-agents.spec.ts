@@ -134,6 +134,25 @@ it('a bad file is refused with every problem and no value, and the old one stays
   assert.equal(agents.problem, undefined);
 });
 
+it('what is defined elsewhere joins every file, or refuses it', async () => {
+  const [elsewhere] = builtInProfiles();
+  assert.ok(elsewhere !== undefined);
+  const extend: LiveAgentsOptions['extend'] = (file) => {
+    if (file.agents.some(({ name }) => name === elsewhere.name)) {
+      throw new ConfigError(['AGENTS_FILE: assistant is defined elsewhere']);
+    }
+    return { ...file, agents: [...file.agents, elsewhere] };
+  };
+  await assert.rejects(open({ path: undefined, extend }), /defined elsewhere/);
+  await writeFile(path, fileOf(agent('a')));
+  const agents = await open({ extend });
+  assert.deepEqual(names(agents), ['a', 'assistant']);
+  await write(fileOf(agent('assistant')));
+  assert.deepEqual(names(agents), ['a', 'assistant']);
+  await write(fileOf(agent('b')));
+  assert.deepEqual(names(agents), ['b', 'assistant']);
+});
+
 it('a new file is not in use before the service is ready for it', async () => {
   await writeFile(path, fileOf(agent('a')));
   const ready = Promise.withResolvers<void>();

@@ -20,6 +20,11 @@ export interface LiveAgentsOptions {
   readonly path: string | undefined;
   readonly builtIn: readonly AgentProfile[];
   /**
+   * What a file comes to in this service: agents that are defined elsewhere join it. @throws
+   * ConfigError the two do not go together
+   */
+  readonly extend?: ((file: AgentsFile) => AgentsFile) | undefined;
+  /**
    * What the file must be to this service besides well formed, and what must be ready before it is
    * in use; asked of every new one. What it throws refuses the file: a {@link ConfigError} with all
    * problems, none of them with a value.
@@ -46,9 +51,15 @@ export class LiveAgents {
 
   /** @throws ConfigError when the file, as it is now, is refused. */
   static async open(options: LiveAgentsOptions): Promise<LiveAgents> {
-    const live = new LiveAgents({ ...agentsWithoutFile(options.builtIn), version: 'built-in' });
-    if (options.path === undefined) await options.check?.(live.#current);
-    else await live.#follow(options.path, options);
+    const { path, builtIn, check, extend = (file) => file } = options;
+    const live = new LiveAgents({ ...agentsWithoutFile(builtIn), version: 'built-in' });
+    if (path === undefined) {
+      live.#current = { ...live.#current, ...extend(live.#current) };
+      await check?.(live.#current);
+    } else {
+      live.#file = await live.#follow(path, options);
+      live.#current = live.#file.value;
+    }
     return live;
   }
 
@@ -81,14 +92,14 @@ export class LiveAgents {
     this.#listeners.clear();
   }
 
-  async #follow(path: string, options: LiveAgentsOptions): Promise<void> {
-    const { check, pollIntervalMs = POLL_INTERVAL_MS, log } = options;
-    this.#file = await WatchedFile.open<Agents>({
+  async #follow(path: string, options: LiveAgentsOptions): Promise<WatchedFile<Agents>> {
+    const { check, extend = (file) => file, pollIntervalMs = POLL_INTERVAL_MS, log } = options;
+    return await WatchedFile.open<Agents>({
       variable: AGENTS_FILE,
       path,
       maxBytes: AGENTS_FILE_MAX_BYTES,
       parse: async (text) => {
-        const agents = { ...readAgents(text), version: versionOf(text) };
+        const agents = { ...extend(readAgents(text)), version: versionOf(text) };
         await check?.(agents);
         return agents;
       },
@@ -97,7 +108,6 @@ export class LiveAgents {
       pollIntervalMs,
       log,
     });
-    this.#current = this.#file.value;
   }
 
   #change(agents: Agents): void {

@@ -22,17 +22,10 @@ const request = (messages: readonly TurnMessage[], fields: object = {}): Provide
   ...fields,
 });
 
-const AUTO = { context_tokens: 1_000, truncation: 'auto' } as const;
+const AUTO = { context_tokens: 1_000 };
 
-async function kept(
-  messages: readonly TurnMessage[],
-  fields: object = {},
-  profile: Parameters<typeof fitContext>[1] = AUTO,
-): Promise<unknown[]> {
-  const fitted = await fitContext(request(messages, fields), profile, undefined, {
-    counter,
-    signal,
-  });
+async function kept(messages: readonly TurnMessage[], fields: object = {}): Promise<unknown[]> {
+  const fitted = await fitContext(request(messages, fields), AUTO, { counter, signal });
   return fitted.messages.map((message) => (message as TurnMessage)['content']);
 }
 
@@ -67,20 +60,16 @@ describe('fitContext', () => {
     assert.equal((await kept([user(LONG), user('x'.repeat(200))], unbounded)).length, 2);
   });
 
-  it('changes nothing that nobody asked it to, or that it cannot judge', async () => {
+  it('changes nothing where it is not known what the model takes', async () => {
     const body = request([user(LONG), user(LONG)]);
-    const options = { counter, signal };
-    const off = { ...AUTO, truncation: 'disabled' } as const;
-    assert.equal(await fitContext(body, off, undefined, options), body);
-    assert.equal(await fitContext(body, AUTO, 'disabled', options), body);
-    assert.equal(await fitContext(body, { truncation: 'auto' }, 'auto', options), body);
-    assert.notEqual(await fitContext(body, off, 'auto', options), body);
+    assert.equal(await fitContext(body, {}, { counter, signal }), body);
+    assert.notEqual(await fitContext(body, AUTO, { counter, signal }), body);
   });
 
   it('counts no conversation that fits by its bytes', async () => {
     const unused = new TokenCounter(() => assert.fail('the tokenizer is loaded'));
     const body = request([user('x'.repeat(800))]);
-    assert.equal(await fitContext(body, AUTO, 'auto', { counter: unused, signal }), body);
+    assert.equal(await fitContext(body, AUTO, { counter: unused, signal }), body);
   });
 
   it('counts an image as an image, and not as the text that carries it', async () => {
@@ -111,9 +100,9 @@ describe('fitContext', () => {
       fc.array(message, { minLength: 1, maxLength: 25 }),
       fc.integer({ min: 256, max: 1_500 }),
       async (messages, context) => {
-        const profile = { context_tokens: context, truncation: 'auto' } as const;
+        const profile = { context_tokens: context };
         const fit = async () => {
-          return await fitContext(request(messages), profile, undefined, { counter, signal });
+          return await fitContext(request(messages), profile, { counter, signal });
         };
         const fitted = await fit().catch((error: { code: string }) => error.code);
         if (typeof fitted === 'string') {

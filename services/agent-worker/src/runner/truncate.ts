@@ -1,6 +1,6 @@
 /** Conversations that are longer than the model takes. */
 import { SwitchboardError, splitTurns } from '@switchboard/contract';
-import type { AgentProfile, RunRequest, TurnMessage } from '@switchboard/contract';
+import type { AgentProfile, TurnMessage } from '@switchboard/contract';
 import type { ProviderRequest } from './chat-provider.ts';
 import type { Countable, TokenCounter } from './token-count.ts';
 
@@ -21,8 +21,8 @@ const DATA_URL = /^data:[\w.+-]+\/[\w.+-]+;base64,/;
 
 /**
  * The request with as much of its conversation as fits beside the answer: the system prompt and the
- * newest turns, whole. Unchanged when all fits, when the agent's `context_tokens` is not known, or
- * when nobody has asked for it. The same request always gives the same one.
+ * newest turns, whole. Unchanged when all fits, or when the agent's `context_tokens` are not known.
+ * The same request always gives the same one.
  *
  * Counting stops where the room ends, so that its cost is bounded by the model's context and not
  * by the conversation; a short conversation is not counted at all.
@@ -32,12 +32,10 @@ const DATA_URL = /^data:[\w.+-]+\/[\w.+-]+;base64,/;
  */
 export async function fitContext(
   body: ProviderRequest,
-  profile: Pick<AgentProfile, 'context_tokens' | 'truncation'>,
-  wish: RunRequest['truncation'],
+  { context_tokens: contextTokens }: Pick<AgentProfile, 'context_tokens'>,
   { counter, signal }: FitOptions,
 ): Promise<ProviderRequest> {
-  const { context_tokens: contextTokens } = profile;
-  if (contextTokens === undefined || (wish ?? profile.truncation) !== 'auto') return body;
+  if (contextTokens === undefined) return body;
   const room = contextTokens - answerTokens(body, contextTokens);
   const { head, turns } = splitTurns(body.messages as readonly TurnMessage[]);
   const earlier = turns.slice(0, -1);

@@ -49,6 +49,8 @@ const STATUSES: Record<ErrorCode, number> = {
   idle_timeout: 504,
   run_timeout: 504,
   deadline_exceeded: 504,
+  too_many_steps: 502,
+  invalid_structured_output: 502,
   worker_lost: 502,
   too_many_attempts: 502,
   request_lost: 502,
