@@ -3,6 +3,7 @@ export * from './access/permissions.ts';
 export * from './agent-card.ts';
 export * from './agent-profile.ts';
 export * from './agents-file.ts';
+export * from './conversation.ts';
 export * from './errors.ts';
 export * from './fleet.ts';
 export * from './limits.ts';

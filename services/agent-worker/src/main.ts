@@ -1,13 +1,13 @@
 /** Starts a worker from the environment and ends it gracefully on SIGTERM and SIGINT. */
+import { isDeepStrictEqual } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { inboxPrefix } from '@switchboard/contract';
-import type { AgentProfile } from '@switchboard/contract';
 import {
   ConfigError,
+  LiveAgents,
   builtInProfiles,
-  loadAgentsFile,
   natsAddress,
 } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
@@ -17,14 +17,18 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { coversRuns, readWorkerConfig } from './config.ts';
+import { checkAgents } from './check-agents.ts';
+import { readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { OpenAiProvider } from './llm/openai-provider.ts';
+import { endpointsOf } from './llm/endpoints-of.ts';
+import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { readHosts } from './tools/built-in/host-list.ts';
+import { openTools } from './tools/worker-tools.ts';
+import type { WorkerTools } from './tools/worker-tools.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 try {
   await start(readWorkerConfig());
@@ -37,34 +41,44 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
-  const builtIn = builtInProfiles({ model: config.openaiModel });
-  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
-  checkAgents(config, profiles, log);
+  const tools = openTools({
+    fetchAllow: readHosts(config.fetchAllow),
+    threads: config.isolatedThreads,
+    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+  });
+  const agents = await LiveAgents.open({
+    path: config.agentsFile,
+    builtIn: builtInProfiles({ model: config.openaiModel }),
+    check: (file) => checkAgents(config, file, tools.tools, log),
+    log,
+  });
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new OpenAiProvider({
-    baseUrl: config.openaiBaseUrl ?? OPENAI_URL,
-    apiKey: config.openaiApiKey?.reveal(),
-    connections: config.poolSize,
+  const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
+  agents.onChange((file, before) => {
+    provider.replace(endpointsOf(file, config, readNamedSecret));
+    if (isDeepStrictEqual(file.mcp_servers, before.mcp_servers)) return;
+    log.warn({}, 'mcp_servers of the agents file have changed: this needs a restart');
   });
+  const profileOf = (agent: string) => {
+    return agents.current.agents.find(({ name }) => name === agent);
+  };
   const server = new AgentServer({
     link,
     pool: config.workerPool,
     size: config.poolSize,
     worker: config.workerName,
-    onWorkerLost: ({ agent }) => {
-      return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
-    },
-    knows: (agent) => profiles.some(({ name }) => name === agent),
+    knows: (agent) => profileOf(agent) !== undefined,
+    onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(profiles, provider), log }),
+    AppModule.with({ runner: new AgentRunner(agents, provider, Math.random, tools), log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
@@ -74,26 +88,30 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
+  const parts = { app, server, provider, tools, link, health, log };
+  const lifecycle = shutdownPhases(config, parts);
+  lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
   const { workerName: worker, workerPool: pool, poolSize } = config;
-  log.info({ healthPort: health.port, worker, pool, poolSize }, 'ready');
+  const { version: agentsVersion } = agents.current;
+  log.info({ healthPort: health.port, worker, pool, poolSize, agentsVersion }, 'ready');
 }
 
 interface Parts {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: OpenAiProvider;
+  readonly provider: Providers;
+  readonly tools: WorkerTools;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, link, health, log } = parts;
+  const { app, server, provider, tools, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -114,19 +132,8 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
+  lifecycle.onClose('tools', () => tools.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;
-}
-
-/** @throws ConfigError when a restart would cut runs off that nobody allowed it to */
-function checkAgents(config: WorkerConfig, profiles: readonly AgentProfile[], log: Logger): void {
-  const { drainTimeoutMs, workerPool: pool } = config;
-  const mine = profiles.filter((profile) => profile.pool === pool);
-  if (mine.length === 0) {
-    log.warn({ pool }, 'no agent names this pool: there will be nothing to run');
-  }
-  if (coversRuns(config, mine)) return;
-  const text = 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off';
-  log.warn({ drainTimeoutMs }, text);
 }

@@ -156,6 +156,11 @@ export class RunClient {
     this.#streams.addPool(pool);
   }
 
+  /** Whether requests for the pool can be put on its queue. */
+  hasPool(pool: string): boolean {
+    return this.#streams.incarnation(pool) !== undefined;
+  }
+
   /** Where its request lies, while it is open; undefined for a run that is not of this client. */
   placeOf(run: string): PoolPlace | undefined {
     return this.#runs.placeOf(run);
@@ -184,7 +189,7 @@ export class RunClient {
         retryAfterMs: 1_000,
       });
     }
-    if (this.#streams.incarnation(submission.profile.pool) === undefined) throw queueUnavailable();
+    if (!this.hasPool(submission.profile.pool)) throw queueUnavailable();
     const id = submission.run ?? this.newRunId();
     if (gatewayOf(id) !== this.#options.gateway || this.#runs.has(id)) {
       throw new TypeError('not a fresh run id of this gateway');

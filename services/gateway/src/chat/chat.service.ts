@@ -25,6 +25,7 @@ export interface ChatOptions extends StreamTimes {
   readonly entrance: Entrance;
   readonly openStreams: OpenStreams;
   readonly profiles: () => readonly AgentProfile[];
+  readonly agentsVersion?: (() => string) | undefined;
   readonly resumeWindowMs: number;
 }
 
@@ -65,6 +66,7 @@ export class ChatService {
 
   #order(exchange: Exchange, request: FastifyRequest, parsed: ParsedChat): Order {
     const { body, headers } = request;
+    exchange.record.agentsVersion = this.#options.agentsVersion?.();
     const { profile, rest } = agentOf(this.#options.profiles(), parsed.model);
     const { chat, user } = parsed;
     const asked = { chat, user, profile };

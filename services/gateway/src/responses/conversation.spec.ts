@@ -83,7 +83,7 @@ function assertAnswered(messages: ReturnType<typeof toMessages>): void {
   assert.deepEqual(waiting, []);
 }
 
-const TOO_LONG = { code: 'invalid_request', param: 'previous_response_id' };
+const TOO_LONG = { code: 'context_length_exceeded', param: 'previous_response_id' };
 
 describe('toMessages', () => {
   it('puts earlier turns, oldest first, between the instructions and the current input', () => {
@@ -191,7 +191,7 @@ describe('toMessages', () => {
     assert.equal(toMessages(previous, last, 10_000).length, 5);
   });
 
-  it('leaves out no turn whose calls are answered now, and no call without its result', () => {
+  it('leaves out no turn whose calls are answered now, and no part of one', () => {
     const long = asked('a'.repeat(500));
     const truncated = (...items: CurrentTurn['inputItems']): CurrentTurn => ({
       ...current(...items),
@@ -200,7 +200,7 @@ describe('toMessages', () => {
     const open = [turn([long], call('x'))];
     assert.throws(() => toMessages(open, truncated(output('x')), 300), TOO_LONG);
     const done = [turn([long], call('x')), turn([output('x')], answered('b'))];
-    assert.deepEqual(contents(toMessages(done, truncated(asked('c')), 300)), ['b', 'c']);
+    assert.deepEqual(contents(toMessages(done, truncated(asked('c')), 300)), ['c']);
   });
 
   it('refuses an input that does not fit by itself', () => {
