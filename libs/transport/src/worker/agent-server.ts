@@ -77,6 +77,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       slots: options.size,
       busy: () => this.#slots.busy,
       draining: () => this.#slots.state !== 'running',
+      agents: options.agents,
     });
   }
 
@@ -117,6 +118,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onServed: (slotMs) => this.#announcer.served(slotMs),
       ring: () => this.#source.ring(),
       callerOf: (run) => this.#gateways.standing(run),
+      knows: this.#options.knows,
       restarts: (request) => this.#options.onWorkerLost?.(request) === 'restart',
       loadInput: this.#options.loadInput,
       giveUp: this.#closing.signal,

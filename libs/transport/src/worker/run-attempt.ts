@@ -13,7 +13,7 @@ import { RunCancelled } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { acknowledge, AWAY_RETRY_MS, type Delivery, giveBack, isStale } from './delivery.ts';
 import type { CallerStanding, WatchedRun } from './gateways.ts';
-import { leaveUnread, refusalOf } from './refusals.ts';
+import { leaveToOthers, leaveUnread, refusalOf } from './refusals.ts';
 import { type LoadInput, withInput } from './request-input.ts';
 import type { Opened } from './run-claim.ts';
 import { RunContext } from './run-context.ts';
@@ -29,6 +29,8 @@ export interface AttemptOptions {
   readonly ring: () => void;
   /** Whether anybody may still wait for a run. */
   readonly callerOf: (run: WatchedRun) => CallerStanding;
+  /** Whether this worker can run an agent; default: it can run all. */
+  readonly knows?: ((agent: string) => boolean) | undefined;
   /** Whether a run whose worker was lost after it had shown output is run again. */
   readonly restarts: (request: RunRequest) => boolean;
   readonly loadInput: LoadInput | undefined;
@@ -67,6 +69,7 @@ export class RunAttempt {
     const entry = this.#entry;
     // A stale one is left untouched: whoever was given it since has it.
     if (this.#isStale || (await this.#isUnread()) || this.#isStale) return undefined;
+    if (this.#isForOthers()) return undefined;
     const opened = await entry.log.open(entry.controller.signal, this.#restarts);
     if (opened.kind === 'ended') {
       acknowledge(link, entry.reply);
@@ -120,6 +123,16 @@ export class RunAttempt {
     const done = await leaveUnread(link, { run: names.run, reply }, callerOf(this.#request));
     if (done === 'ended') log.info(names, 'run ended without running: its gateway was lost');
     return done !== undefined;
+  }
+
+  #isForOthers(): boolean {
+    const { link, log, knows } = this.#options;
+    const { agent } = this.#request;
+    if (knows === undefined || knows(agent)) return false;
+    const { names, reply } = this.#entry;
+    if (!leaveToOthers(link, this.#delivery, reply)) return false;
+    log.info({ ...names, agent }, 'request given back: this worker does not know its agent');
+    return true;
   }
 
   /** The end of a run that was claimed and is not to be run. @throws StoreError */

@@ -54,7 +54,7 @@ export class AgentLoop implements Answer {
   /** What broke the run behind events that had to be handed over first. */
   #failure: Error | undefined;
 
-  /** @throws SwitchboardError `invalid_request` when a tool of the caller's has an own one's name */
+  /** @throws SwitchboardError `invalid_request` when caller and agent have a tool of one name */
   constructor(options: AgentLoopOptions) {
     this.#options = options;
     const { tools, profile, body, context, signal } = options;
