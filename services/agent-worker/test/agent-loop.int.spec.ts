@@ -71,10 +71,12 @@ for (const stream of [true, false]) {
 
   test(`the model is told what its tools gave, ${form}`, async () => {
     const events = await run('tool=ping+pong,call_id=c,text=request', { stream });
-    assert.deepEqual(stepsOf(events).toSorted(), [
-      'completed',
-      ...['tool.result', 'tool.result', 'tool.started', 'tool.started'],
-      ...['usage', 'usage'],
+    const tools = stepsOf(events).filter((type) => type.startsWith('tool.'));
+    assert.deepEqual(tools.toSorted(), [
+      'tool.result',
+      'tool.result',
+      'tool.started',
+      'tool.started',
     ]);
     const [, assistant, ...results] = lastRequest(events).messages;
     assert.equal(assistant?.['role'], 'assistant');
