@@ -17,7 +17,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   services: ['transport', 'platform', 'contract'],
   'services/agent-worker': ['agent', 'transport', 'platform', 'contract'],
   tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
-  // Its agents are those of users.
+  // Their agents are those of users.
+  'tools/bench': ['agent', 'command-line', 'stack'],
   'tools/e2e': ['agent', 'contract', 'external', 'stack', 'testkit'],
   // Drills are what the client is for.
   'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
