@@ -1,17 +1,21 @@
 import { defineTool } from '@switchboard/agent';
+import type { Schema } from '@switchboard/agent';
+
+/** Only the simulator calls it. */
+const anything: Schema<{ readonly ms: number }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'bench',
+    validate: (value) => ({ value: value as { readonly ms: number } }),
+    jsonSchema: { input: () => ({ type: 'object' }) },
+  },
+};
 
 /** Computes for as long as it is told, in a thread of its own. */
 export const burn = defineTool({
   name: 'burn',
   description: 'Computes for a while.',
-  input: {
-    '~standard': {
-      version: 1,
-      vendor: 'bench',
-      validate: (value) => ({ value }),
-      jsonSchema: { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) },
-    },
-  },
+  input: anything,
   isolated: true,
   sideEffects: false,
   run({ ms }) {
