@@ -5,9 +5,9 @@
  * `defaultCacheBufferExpiration`) drops what it has of the stream's last block from memory, and
  * reads the whole block again, up to 8 MB, before it stores the next message. In the event log that
  * message is the claim of the first request after the pause, and its slot waits for it: behind
- * 12,000 runs the server took 9 to 20 ms of CPU for that request and 5 ms for the next, with this 5
- * ms for both. So a gateway whose runs say nothing writes a word of its own in time. The queue needs none: when its
- * last message goes, its block goes, too.
+ * 12,000 runs the server took 9 to 20 ms of CPU for that request and 5 ms for the next; with this
+ * 5 ms for both. So a gateway whose runs say nothing writes a word of its own in time. The queue
+ * needs none: when its last message goes, its block goes, too.
  */
 import { warmthSubject } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
