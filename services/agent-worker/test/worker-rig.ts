@@ -86,7 +86,7 @@ export function portOf(server: Server): number {
 
 let sequence = 0;
 
-function requestOf(script: string, options: RunOptions): RunRequest {
+export function requestOf(script: string, options: RunOptions): RunRequest {
   sequence += 1;
   return {
     v: 1,
