@@ -172,7 +172,7 @@ test('endpoints that are replaced serve their runs to the end, and those that st
   const a = { name: 'a', baseUrl: `${rig.urls.a}/v1`, ...shared };
   providers.replace([a, { name: 'b', baseUrl: `${rig.urls.a}/v1`, ...shared }]);
   assert.equal((await slow).code, 'completed');
-  assert.equal(providers.states[0]?.circuit, 'open');
+  assert.equal(providers.states[0]?.circuits.get('error=500'), 'open');
   const moved = await rig.outcome(providers, {
     script: 'x=1',
     fields: { provider: 'b', model: 'tokens=1' },
