@@ -19,10 +19,15 @@ import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
 import { checkAgents } from './check-agents.ts';
 import { readNamedSecret, readWorkerConfig } from './config.ts';
+import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
+import { codeAgents, withModules } from './code-agents/code-profiles.ts';
+import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
+import { moduleTools } from './code-agents/module-tools.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
 import { openTools } from './tools/worker-tools.ts';
 import type { WorkerTools } from './tools/worker-tools.ts';
@@ -41,14 +46,18 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
+  const { agentsDir, workerPool } = config;
+  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
   const tools = openTools({
     fetchAllow: readHosts(config.fetchAllow),
     threads: config.isolatedThreads,
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+    ofModules: (threads) => moduleTools(modules, threads, log),
   });
   const agents = await LiveAgents.open({
     path: config.agentsFile,
     builtIn: builtInProfiles({ model: config.openaiModel }),
+    extend: (file) => withModules(file, modules, workerPool),
     check: (file) => checkAgents(config, file, tools.tools, log),
     log,
   });
@@ -77,8 +86,16 @@ async function start(config: WorkerConfig): Promise<void> {
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
+  const code = new CodeAgentRunner({
+    find: codeAgents(modules, () => agents.current.agents),
+    agentsVersion: () => agents.current.version,
+    provider,
+    tools: tools.tools,
+    log,
+  });
+  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(agents, provider, Math.random, tools), log }),
+    AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
