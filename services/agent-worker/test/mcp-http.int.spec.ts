@@ -29,7 +29,7 @@ async function start(
 test('tools are called over event streams and over plain JSON', async () => {
   for (const flags of [[], ['--json']]) {
     const { rig } = await start(flags);
-    assert.equal(rig.status.tools, 20);
+    assert.equal(rig.status.tools, 21);
     assert.equal(await rig.call('echo', { text: 'héllo' }), 'héllo');
     assert.equal(await rig.failure('error'), 'ToolError: The MCP server failed: no such city');
   }
@@ -106,7 +106,7 @@ test('a list that has changed is heard of and read again', async () => {
   const { rig } = await start();
   await until(async () => {
     await rig.call('grow');
-    return rig.status.tools === 21;
+    return rig.status.tools === 22;
   });
 });
 

@@ -34,8 +34,8 @@ let extraTool = false;
 
 const SCHEMA = { type: 'object', properties: { text: { type: 'string' } } };
 const NAMES = (
-  'echo hang die garbage huge-line wrong-id malformed no-result error fail flood parts structured ' +
-  'environment cancelled calls grow deep x.y x_y'
+  'echo hang die garbage huge-line wrong-id malformed no-result error fail flood parts ' +
+  'structured environment cancelled calls grow deep big x.y x_y'
 ).split(' ');
 
 function toolList(): object[] {
@@ -101,6 +101,7 @@ const PARTS_OF: Record<string, (input: Record<string, unknown>) => object> = {
   echo: (input) => said(String(input['text'])),
   fail: () => ({ isError: true, ...said('e'.repeat(9_000)) }),
   parts: () => ({ content: PARTS }),
+  big: () => said('x'.repeat(1024 * 1024)),
   structured: () => ({ content: [], structuredContent: { degrees: 21 } }),
   environment: () => said(JSON.stringify(process.env)),
   cancelled: () => said(JSON.stringify(cancelled)),
