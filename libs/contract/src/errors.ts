@@ -45,12 +45,16 @@ export const ERROR_CODES = [
   'provider_rate_limited',
   'provider_error',
   'provider_unreachable',
+  'provider_unavailable',
   'provider_bad_response',
   'provider_stream_cut',
   'first_token_timeout',
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // The agent's steps.
+  'too_many_steps',
+  'invalid_structured_output',
   // The run.
   'worker_lost',
   'too_many_attempts',

@@ -23,6 +23,7 @@ export class AgentController {
   @MessagePattern(AGENT_RUN)
   run(@Payload() request: RunRequest, @Ctx() context: RunContext): AsyncIterable<RunEvent> {
     const { run, requestId, attempt, signal } = context;
-    return this.#runner.run(request, { run, requestId, attempt, signal, log: this.#log });
+    const log = this.#log;
+    return this.#runner.run(request, { run, requestId, attempt, signal, log, calls: context });
   }
 }

@@ -17,14 +17,17 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { coversRuns, readWorkerConfig } from './config.ts';
+import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { OpenAiProvider } from './llm/openai-provider.ts';
+import { endpointsOf } from './llm/endpoints-of.ts';
+import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { readHosts } from './tools/built-in/host-list.ts';
+import { openTools } from './tools/worker-tools.ts';
+import type { WorkerTools } from './tools/worker-tools.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 try {
   await start(readWorkerConfig());
@@ -38,19 +41,23 @@ try {
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
+  const file = loadAgentsFile(config.agentsFile, builtIn);
+  const { agents: profiles } = file;
+  const endpoints = endpointsOf(file, config, readNamedSecret);
   checkAgents(config, profiles, log);
+  const tools = openTools({
+    fetchAllow: readHosts(config.fetchAllow),
+    threads: config.isolatedThreads,
+    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+  });
+  tools.tools.check(profiles.filter(({ pool }) => pool === config.workerPool));
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new OpenAiProvider({
-    baseUrl: config.openaiBaseUrl ?? OPENAI_URL,
-    apiKey: config.openaiApiKey?.reveal(),
-    connections: config.poolSize,
-  });
+  const provider = new Providers(endpoints, log);
   const server = new AgentServer({
     link,
     pool: config.workerPool,
@@ -63,7 +70,7 @@ async function start(config: WorkerConfig): Promise<void> {
     log,
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(profiles, provider), log }),
+    AppModule.with({ runner: new AgentRunner(profiles, provider, Math.random, tools), log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
@@ -73,7 +80,8 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
+  const parts = { app, server, provider, tools, link, health, log };
+  const lifecycle = shutdownPhases(config, parts);
   shutdownOnSignals(lifecycle, { log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
@@ -85,14 +93,15 @@ async function start(config: WorkerConfig): Promise<void> {
 interface Parts {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: OpenAiProvider;
+  readonly provider: Providers;
+  readonly tools: WorkerTools;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, link, health, log } = parts;
+  const { app, server, provider, tools, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -113,6 +122,7 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
+  lifecycle.onClose('tools', () => tools.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;

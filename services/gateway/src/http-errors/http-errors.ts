@@ -116,12 +116,16 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   provider_rate_limited: { ...busy(5_000), retry: 'never' },
   provider_error: failed(502),
   provider_unreachable: failed(502),
+  provider_unavailable: { ...busy(5_000), retry: 'never' },
   provider_bad_response: failed(502),
   provider_stream_cut: failed(502),
   first_token_timeout: failed(504),
   idle_timeout: failed(504),
   run_timeout: failed(504),
   deadline_exceeded: failed(504),
+
+  too_many_steps: failed(502),
+  invalid_structured_output: failed(502),
 
   worker_lost: failed(502),
   too_many_attempts: failed(502),
