@@ -22,7 +22,7 @@ async function start(
   servers.push(http);
   const rig = await startMcpRig({ http, ...options });
   rigs.push(rig);
-  await rig.servers.tried();
+  await rig.servers.tried(10_000);
   return { rig, http };
 }
 

@@ -39,7 +39,7 @@ test('its files are read and written, and nothing outside the folder', async () 
     log: SILENT,
   });
   try {
-    await servers.tried();
+    await servers.tried(10_000);
     const { tools, problems } = servers.toolsFor(profile);
     assert.deepEqual(problems, []);
     const call = (name: string, input: object): Promise<string> => {
@@ -65,8 +65,9 @@ test('its files are read and written, and nothing outside the folder', async () 
 
 test('a killed worker leaves no server behind', async () => {
   // A worker's part in a process of its own: it starts the server and is killed.
+  const module = join(import.meta.dirname, '../src/mcp/child-group.ts');
   const source = `
-    import { ChildGroup } from ${JSON.stringify(join(import.meta.dirname, '../src/mcp/child-group.ts'))};
+    import { ChildGroup } from ${JSON.stringify(module)};
     const child = await ChildGroup.start(${JSON.stringify({
       command: '/bin/sh',
       args: ['-c', 'echo "pid $$"; exec "$0" "$@"', process.execPath, SCRIPT, folder],

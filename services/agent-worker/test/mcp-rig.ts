@@ -16,6 +16,7 @@ const SCRIPT = join(import.meta.dirname, 'mcp-server.ts');
 
 export interface McpRig {
   readonly servers: McpServers;
+  readonly settings: McpServerSettings;
   readonly logged: readonly { readonly level: string; readonly fields: object }[];
   readonly status: McpServerStatus;
   tool(name: string): Tool;
@@ -55,8 +56,9 @@ export async function startMcpRig(options: RigOptions = {}): Promise<McpRig> {
   const where = http === undefined ? command : { url: http.url };
   const logged: { level: string; fields: object }[] = [];
   const log = (level: string) => (fields: object) => void logged.push({ level, fields });
+  const server = McpServerSettings.parse({ name: 'test', ...where, ...settings });
   const servers = new McpServers({
-    servers: [McpServerSettings.parse({ name: 'test', ...where, ...settings })],
+    servers: [server],
     variable: (name) => known[name],
     log: { debug: log('debug'), info: log('info'), warn: log('warn') },
     limits: { ...LIMITS, ...options.limits },
@@ -69,6 +71,7 @@ export async function startMcpRig(options: RigOptions = {}): Promise<McpRig> {
   };
   const rig: McpRig = {
     servers,
+    settings: server,
     logged,
     get status() {
       const [status] = servers.status;

@@ -15,7 +15,7 @@ leakGuard();
 async function start(options?: RigOptions): Promise<McpRig> {
   const rig = await startMcpRig(options);
   rigs.push(rig);
-  await rig.servers.tried();
+  await rig.servers.tried(10_000);
   return rig;
 }
 
@@ -249,4 +249,28 @@ test('the end of the worker ends a server that stays, and what it has started', 
   for (const pid of pids) assert.equal(await lives(pid), false);
   const diary = await rig.diary();
   assert.ok(diary.includes('input ended') && diary.includes('SIGTERM'), diary.join('\n'));
+});
+
+test('a changed file: what is the same stays, what is changed is kept for runs that have it', async () => {
+  const rig = await start();
+  const { settings } = rig;
+  const old = rig.tool('echo');
+  const call = (): Promise<string> => {
+    const { signal } = new AbortController();
+    return old.run({ text: 'kept' }, { signal, run: 'r', requestId: 'r', callId: 'c' });
+  };
+  rig.servers.update([structuredClone(settings)], 1_000_000);
+  assert.equal((await rig.pids()).length, 1);
+  rig.servers.update([{ ...settings, tools: ['echo'] }], 1_000_000);
+  await rig.servers.tried(10_000);
+  assert.equal(rig.status.tools, 1);
+  assert.equal(await call(), 'kept');
+  assert.equal((await rig.pids()).length, 2);
+  // This one may go at once.
+  rig.servers.update([], 0);
+  assert.deepEqual(rig.servers.status, []);
+  const [, second] = await rig.pids();
+  assert.ok(second);
+  await until(async () => !(await lives(second)));
+  assert.equal(await call(), 'kept');
 });

@@ -58,7 +58,7 @@ const GOOD_MS = 10_000;
  * - I2: whatever the server does, a call ends with its own time, and gives its slot back.
  */
 export class McpServer {
-  readonly #settings: McpServerSettings;
+  readonly settings: McpServerSettings;
   readonly #parts: McpServerParts;
   readonly #slots: CallSlots;
   readonly #closing = new AbortController();
@@ -78,7 +78,7 @@ export class McpServer {
   #sinceMs = 0;
 
   constructor(settings: McpServerSettings, parts: McpServerParts) {
-    this.#settings = settings;
+    this.settings = settings;
     this.#parts = parts;
     this.#slots = new CallSlots(settings.concurrency);
     this.#living = this.#live();
@@ -86,7 +86,7 @@ export class McpServer {
 
   get status(): McpServerStatus {
     return {
-      name: this.#settings.name,
+      name: this.settings.name,
       state: this.#state,
       reason: this.#reason,
       tools: this.tools.length,
@@ -135,7 +135,7 @@ export class McpServer {
   /** One connection from its beginning until nothing of it is left. */
   async #connectOnce(): Promise<void> {
     const { log, limits } = this.#parts;
-    const { name, tools, call_timeout: timeout } = this.#settings;
+    const { name, tools, call_timeout: timeout } = this.settings;
     const { signal } = this.#closing;
     const lost = Promise.withResolvers<void>();
     let transport: McpTransport | undefined;
@@ -186,7 +186,7 @@ export class McpServer {
     if (wasConnected && performance.now() - this.#sinceMs > GOOD_MS) this.#losses = 0;
     this.#losses += 1;
     this.#connection = undefined;
-    const { name: server } = this.#settings;
+    const { name: server } = this.settings;
     // It may be away for days: one line for each reason.
     if (this.#reason !== reason && !this.#closing.signal.aborted) {
       this.#parts.log.warn({ server, reason }, 'an MCP server cannot be used');
@@ -210,15 +210,15 @@ export class McpServer {
   #take({ tools, problems }: ToolList): void {
     const names = new Set<string>();
     this.#tools = tools.map((tool) => {
-      const name = toolName(this.#settings.name, tool.name);
+      const name = toolName(this.settings.name, tool.name);
       // `read.it` and `read_it` are written alike.
-      const free = names.has(name) ? distinctName(this.#settings.name, tool.name) : name;
+      const free = names.has(name) ? distinctName(this.settings.name, tool.name) : name;
       names.add(free);
       return this.#tool(free, tool);
     });
     this.#toolProblems = problems;
     if (problems.length === 0) return;
-    const { name: server } = this.#settings;
+    const { name: server } = this.settings;
     this.#parts.log.warn({ server, problems }, 'an MCP server has tools that cannot be used');
   }
 
@@ -228,7 +228,7 @@ export class McpServer {
       name,
       description,
       parameters,
-      source: this.#settings.name,
+      source: this.settings.name,
       sideEffects,
       run: (input, context) => this.#call(listed.name, input, context),
     };

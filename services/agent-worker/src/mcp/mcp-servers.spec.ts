@@ -17,7 +17,7 @@ test('a profile whose servers cannot be used has no tools, and says of each why'
   const mcp = ['one', 'two', 'three'];
   const profile = AgentProfile.parse({ name: 'a', model: 'm', mcp_servers: mcp });
   try {
-    await servers.tried();
+    await servers.tried(10_000);
     assert.deepEqual(servers.toolsFor(profile), {
       tools: [],
       problems: [
