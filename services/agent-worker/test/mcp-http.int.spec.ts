@@ -29,7 +29,7 @@ async function start(
 test('tools are called over event streams and over plain JSON', async () => {
   for (const flags of [[], ['--json']]) {
     const { rig } = await start(flags);
-    assert.equal(rig.status.tools, 21);
+    assert.equal(rig.status.tools, 23);
     assert.equal(await rig.call('echo', { text: 'héllo' }), 'héllo');
     assert.equal(await rig.failure('error'), 'ToolError: The MCP server failed: no such city');
   }
@@ -106,7 +106,7 @@ test('a list that has changed is heard of and read again', async () => {
   const { rig } = await start();
   await until(async () => {
     await rig.call('grow');
-    return rig.status.tools === 22;
+    return rig.status.tools === 24;
   });
 });
 
@@ -118,6 +118,9 @@ test('the token is sent, and without it the reason is the status', async () => {
   assert.equal(await rig.call('echo', { text: 'in' }), 'in');
   const { rig: out } = await start(['--token']);
   assert.equal(out.status.reason, 'it answers HTTP 401');
+  // A redirect would carry it to wherever the server points.
+  const { rig: redirected } = await start(['--redirect']);
+  assert.equal(redirected.status.reason, 'it answers HTTP 307');
   assert.ok(!JSON.stringify(out.logged).includes('127.0.0.1'));
 });
 

@@ -18,6 +18,7 @@ interface Call {
   readonly id?: number | string;
   readonly method?: string;
   readonly params?: Record<string, unknown>;
+  readonly error?: unknown;
 }
 
 /** Where the answer of one call goes. */
@@ -35,7 +36,7 @@ let extraTool = false;
 const SCHEMA = { type: 'object', properties: { text: { type: 'string' } } };
 const NAMES = (
   'echo hang die garbage huge-line wrong-id malformed no-result error fail flood parts ' +
-  'structured environment cancelled calls grow deep big x.y x_y'
+  'structured environment cancelled calls grow deep big asking unread x.y x_y'
 ).split(' ');
 
 function toolList(): object[] {
@@ -52,6 +53,7 @@ function toolList(): object[] {
     { name: 'array-schema', inputSchema: { type: 'array' } },
     { name: 'huge-schema', inputSchema: { type: 'object', description: 'x'.repeat(70_000) } },
     { name: 'deep-schema', inputSchema: { type: 'object', properties: deep } },
+    { name: 'task-only', inputSchema: SCHEMA, execution: { taskSupport: 'required' } },
     { name: 'long'.repeat(30), inputSchema: { type: 'object' } },
   ];
 }
@@ -64,7 +66,9 @@ function listed(params: Record<string, unknown> | undefined): object {
   return { tools: tools.slice(from, to), ...(to < tools.length && { nextCursor: String(to) }) };
 }
 
-function answer({ id, method, params }: Call, out: Out): void {
+function answer(message: Call, out: Out): void {
+  const { id, method, params } = message;
+  if (method === undefined) asked.get(id)?.(message);
   const result = (value: object): void => out.message({ jsonrpc: '2.0', id, result: value });
   if (method === 'initialize' && !flags.has('--deaf')) {
     result({
@@ -75,7 +79,10 @@ function answer({ id, method, params }: Call, out: Out): void {
   }
   if (method === 'tools/list') result(listed(params));
   if (method === 'ping' && !flags.has('--no-ping')) result({});
-  if (method === 'notifications/cancelled') cancelled.push(params?.['requestId']);
+  if (method === 'notifications/cancelled') {
+    cancelled.push(params?.['requestId']);
+    note('cancelled');
+  }
   if (method === 'tools/call') call(id, params ?? {}, out);
 }
 
@@ -108,6 +115,9 @@ const PARTS_OF: Record<string, (input: Record<string, unknown>) => object> = {
   calls: () => said(String(calls)),
 };
 
+/** Calls that wait for the worker to answer something, by the id of the question. */
+const asked = new Map<unknown, (answer: Call) => void>();
+
 /** What the others do. */
 const BAD: Record<string, (id: unknown, out: Out) => void> = {
   hang: () => note('hang'),
@@ -129,6 +139,18 @@ const BAD: Record<string, (id: unknown, out: Out) => void> = {
     out.message({ jsonrpc: '2.0', id, error: { code: -32_602, message: 'no such city' } });
   },
   flood: (_id, out) => flood(out),
+  /** Wants the worker's model, as if it had offered that. */
+  asking: (id, out) => {
+    const method = 'sampling/createMessage';
+    asked.set('q1', ({ error }) => {
+      out.message({ jsonrpc: '2.0', id, result: said(JSON.stringify(error)) });
+    });
+    out.message({ jsonrpc: '2.0', id: 'q1', method, params: { messages: [], maxTokens: 1 } });
+  },
+  unread: () => {
+    process.stdin.pause();
+    setInterval(() => {}, 1_000);
+  },
   deep: (id, out) => {
     const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const result = `{"structuredContent":{"a":${nested}}}`;
@@ -195,6 +217,8 @@ function overHttp(): void {
     const known = headers['mcp-session-id'] ?? session;
     if (flags.has('--token') && headers.authorization !== 'Bearer let-me-in') {
       response.writeHead(401).end('who are you?');
+    } else if (flags.has('--redirect')) {
+      response.writeHead(307, { location: 'http://127.0.0.1:9/' }).end();
     } else if (known !== session) response.writeHead(404).end();
     else if (method === 'DELETE') response.writeHead(204).end(() => note('deleted'));
     else if (method === 'GET') {

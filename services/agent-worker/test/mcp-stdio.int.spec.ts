@@ -149,6 +149,22 @@ test('a flood of notices costs the connection, not the worker', async () => {
   await until(async () => !(await lives(flooder)), { what: 'the flooding process to end' });
 });
 
+test('a server that does not read costs the connection, not the memory', async () => {
+  const rig = await start({ settings: { concurrency: 8 } });
+  const text = 'x'.repeat(1024 * 1024);
+  const hung = rig.failure('unread');
+  const calls = Array.from({ length: 7 }, () => rig.failure('echo', { text }));
+  for (const failure of await Promise.all([hung, ...calls])) {
+    assert.match(failure, /it does not read what it is sent\.$/);
+  }
+});
+
+test('the worker offers a server nothing: no model, nothing to ask', async () => {
+  const rig = await start();
+  const error = JSON.parse(await rig.call('asking')) as { readonly code: number };
+  assert.equal(error.code, -32_601);
+});
+
 test('a server that never answers, or speaks another version, leaves a worker that runs', async () => {
   const deaf = await start({ flags: ['--deaf'], limits: { connectTimeoutMs: 100 } });
   assert.equal(deaf.status.reason, 'it does not answer');
@@ -167,7 +183,7 @@ test('bad tools are left out one by one, with a reason', async () => {
   const rig = await start({ flags: ['--bad-tools'] });
   const profile = AgentProfile.parse({ name: 'a', model: 'm', mcp_servers: ['test'] });
   const { tools, problems } = rig.servers.toolsFor(profile);
-  assert.equal(problems.length, 6, problems.join('\n'));
+  assert.equal(problems.length, 7, problems.join('\n'));
   assert.ok(problems.includes('test: its tool echo is left out: there are two of this name'));
   assert.ok(
     problems.includes('test: its tool deep-schema is left out: its schema is nested too deeply'),
@@ -185,7 +201,7 @@ test('bad tools are left out one by one, with a reason', async () => {
 
 test('all pages of the list are read, but not for ever', async () => {
   const rig = await start();
-  assert.equal(rig.status.tools, 21);
+  assert.equal(rig.status.tools, 23);
   const endless = await start({ flags: ['--endless-pages'] });
   assert.equal(endless.status.state, 'connected');
 });
@@ -202,7 +218,7 @@ test('only what is said to be harmless may be called twice', async () => {
 test('a list that has changed is read again', async () => {
   const rig = await start();
   await rig.call('grow');
-  await until(() => rig.status.tools === 22);
+  await until(() => rig.status.tools === 24);
   assert.equal(await rig.call('grown'), 'called grown');
 });
 

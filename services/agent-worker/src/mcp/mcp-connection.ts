@@ -113,6 +113,8 @@ export class McpConnection {
     const call = new AbortController();
     const onAbort = (): void => call.abort('nobody waits for it any more');
     signal.throwIfAborted();
+    // In this very turn, while the call was on its way here.
+    if (this.#client.transport === undefined) throw this.#lostError();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const request = { method: 'tools/call' as const, params: { name, arguments: input } };
@@ -153,6 +155,10 @@ export class McpConnection {
     await this.#options.transport.close();
   }
 
+  #lostError(): ToolError {
+    return new ToolError(`The MCP server was lost in mid-call: ${this.#why ?? 'it was closed'}.`);
+  }
+
   #toolError(thrown: unknown): unknown {
     if (thrown instanceof ToolError) return thrown;
     if (!(thrown instanceof McpError)) {
@@ -162,9 +168,7 @@ export class McpConnection {
     if (code === TIMED_OUT) {
       return new ToolError(`The tool gave no answer in ${this.#options.callTimeoutMs} ms.`);
     }
-    if (code === CLOSED) {
-      return new ToolError(`The MCP server was lost in mid-call: ${this.#why ?? 'it closed'}.`);
-    }
+    if (code === CLOSED) return this.#lostError();
     return new ToolError(errorText(`The MCP server failed: ${wordsOf(thrown)}`));
   }
 }

@@ -32,6 +32,7 @@ const Described = z.looseObject({
   description: z.string().optional(),
   inputSchema: z.looseObject({ type: z.literal('object') }),
   annotations: z.looseObject({ readOnlyHint: z.unknown().optional() }).optional(),
+  execution: z.looseObject({ taskSupport: z.unknown().optional() }).optional(),
 });
 
 /**
@@ -103,7 +104,8 @@ class ListBuilder {
     if (this.full) return `only ${TOOLS_MAX} are taken`;
     const described = Described.safeParse(value);
     if (!described.success) return 'its description or the schema of its arguments is not valid';
-    const { description = '', inputSchema, annotations } = described.data;
+    const { description = '', inputSchema, annotations, execution } = described.data;
+    if (execution?.taskSupport === 'required') return 'it can only be called as a task';
     // Before it is written as JSON: that would fail on what is nested too deeply.
     if (isDeeper(inputSchema, SCHEMA_DEPTH_MAX)) return 'its schema is nested too deeply';
     const { length } = JSON.stringify(inputSchema);
