@@ -1,5 +1,4 @@
 /** Starts a worker from the environment and ends it gracefully on SIGTERM and SIGINT. */
-import { isDeepStrictEqual } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -17,7 +16,7 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { checkAgents } from './check-agents.ts';
+import { checkAgents, longestRunMs } from './check-agents.ts';
 import { readNamedSecret, readWorkerConfig } from './config.ts';
 import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
 import { codeAgents, withModules } from './code-agents/code-profiles.ts';
@@ -26,6 +25,7 @@ import { moduleTools } from './code-agents/module-tools.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
+import { McpServers, serversOf } from './mcp/mcp-servers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
 import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
@@ -34,6 +34,8 @@ import type { WorkerTools } from './tools/worker-tools.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
+/** How long the worker waits for its MCP servers before it takes runs without them. */
+const MCP_START_MS = 5_000;
 
 try {
   await start(readWorkerConfig());
@@ -48,7 +50,14 @@ async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const { agentsDir, workerPool } = config;
   const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
+  // What it opens is said by the file, which cannot be judged without the tools.
+  const mcp = new McpServers({
+    servers: [],
+    variable: (name) => readNamedSecret(name)?.reveal(),
+    log,
+  });
   const tools = openTools({
+    sources: [mcp],
     fetchAllow: readHosts(config.fetchAllow),
     threads: config.isolatedThreads,
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
@@ -68,10 +77,10 @@ async function start(config: WorkerConfig): Promise<void> {
     log,
   });
   const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
+  mcp.update(serversOf(agents.current, workerPool), 0);
   agents.onChange((file, before) => {
     provider.replace(endpointsOf(file, config, readNamedSecret));
-    if (isDeepStrictEqual(file.mcp_servers, before.mcp_servers)) return;
-    log.warn({}, 'mcp_servers of the agents file have changed: this needs a restart');
+    mcp.update(serversOf(file, workerPool), longestRunMs(before, workerPool));
   });
   const profileOf = (agent: string) => {
     return agents.current.agents.find(({ name }) => name === agent);
@@ -105,10 +114,12 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const parts = { app, server, provider, tools, link, health, log };
+  const parts = { app, server, provider, tools, mcp, link, health, log };
   const lifecycle = shutdownPhases(config, parts);
   lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
+  // The first runs would lack the tools of a server that is only just starting.
+  await mcp.tried(MCP_START_MS);
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
@@ -122,13 +133,14 @@ interface Parts {
   readonly server: AgentServer;
   readonly provider: Providers;
   readonly tools: WorkerTools;
+  readonly mcp: McpServers;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, tools, link, health, log } = parts;
+  const { app, server, provider, tools, mcp, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -150,6 +162,7 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
   lifecycle.onClose('tools', () => tools.close());
+  lifecycle.onClose('mcp', () => mcp.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;
