@@ -60,7 +60,10 @@ export interface GatewayOptions {
 }
 
 export type WorkerOptions = Partial<
-  Pick<AgentServerOptions, 'gatewayLostMs' | 'onWorkerLost' | 'loadInput'>
+  Pick<
+    AgentServerOptions,
+    'gatewayLostMs' | 'onWorkerLost' | 'runTimeoutMs' | 'onWorn' | 'loadInput'
+  >
 >;
 
 const STATE: StateStoreOptions = {
