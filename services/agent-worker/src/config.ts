@@ -69,11 +69,23 @@ export const WORKER_OPTIONS = option.defineOptions({
       '`on_worker_lost: restart`.',
     default: false,
   }),
+  WATCHDOG_MS: option.duration({
+    doc:
+      'A worker whose main thread is blocked for so long, by an agent or a tool that computes ' +
+      'without waiting, ends itself with code 70, to be started again. Its runs are taken over ' +
+      'by others. 0 turns that off, as a debugger needs; else at least 2000.',
+    default: 10_000,
+    min: 0,
+    max: 600_000,
+  }),
   LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
     doc: 'Least level that is logged.',
     default: 'info',
   }),
 });
+
+/** A large answer or a garbage collection may take that long. */
+const WATCHDOG_MIN_MS = 2_000;
 
 export type WorkerConfig = Config<typeof WORKER_OPTIONS>;
 
@@ -92,6 +104,11 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       variables: ['WORKER_POOL'],
       holds: ({ workerPool }) => isToken(workerPool),
       message: 'letters, digits, _ and -, at most 64',
+    },
+    {
+      variables: ['WATCHDOG_MS'],
+      holds: ({ watchdogMs }) => watchdogMs === 0 || watchdogMs >= WATCHDOG_MIN_MS,
+      message: `0, or at least ${WATCHDOG_MIN_MS}: less is no sign of a fault`,
     },
     ...option.NATS_CHECKS,
   ]);

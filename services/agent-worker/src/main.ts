@@ -21,6 +21,9 @@ import { coversRuns, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { OpenAiProvider } from './llm/openai-provider.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { EXIT_WORN } from './watchdog/exit-codes.ts';
+import { catchStrayErrors } from './watchdog/stray-errors.ts';
+import { startWatchdog } from './watchdog/watchdog.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
@@ -59,6 +62,11 @@ async function start(config: WorkerConfig): Promise<void> {
     onWorkerLost: ({ agent }) => {
       return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
     },
+    runTimeoutMs: ({ agent }) => {
+      const timeout = profiles.find(({ name }) => name === agent)?.timeout;
+      return timeout === undefined ? undefined : timeout * 1_000;
+    },
+    onWorn: (reason) => retire(reason),
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
@@ -75,6 +83,13 @@ async function start(config: WorkerConfig): Promise<void> {
   });
   const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
   shutdownOnSignals(lifecycle, { log });
+  const retire = (reason: string): void => {
+    if (lifecycle.state !== 'running') return;
+    log.fatal({ reason, exitCode: EXIT_WORN }, 'the worker has to be replaced: it drains');
+    void lifecycle.shutdown(reason).then(() => process.exit(EXIT_WORN));
+  };
+  catchStrayErrors({ retire, log });
+  startWatchdog({ afterMs: config.watchdogMs, name: 'agent-worker', log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
