@@ -62,7 +62,14 @@ export interface GatewayOptions {
 export type WorkerOptions = Partial<
   Pick<
     AgentServerOptions,
-    'gatewayLostMs' | 'onWorkerLost' | 'runTimeoutMs' | 'onWorn' | 'loadInput'
+    | 'agents'
+    | 'gatewayLostMs'
+    | 'knows'
+    | 'loadInput'
+    | 'onWorkerLost'
+    | 'onWorn'
+    | 'pool'
+    | 'runTimeoutMs'
   >
 >;
 

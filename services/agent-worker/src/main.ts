@@ -1,13 +1,13 @@
 /** Starts a worker from the environment and ends it gracefully on SIGTERM and SIGINT. */
+import { isDeepStrictEqual } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { inboxPrefix } from '@switchboard/contract';
-import type { AgentProfile } from '@switchboard/contract';
 import {
   ConfigError,
+  LiveAgents,
   builtInProfiles,
-  loadAgentsFile,
   natsAddress,
 } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
@@ -17,17 +17,24 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { coversRuns, readWorkerConfig } from './config.ts';
+import { checkAgents } from './check-agents.ts';
+import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
+import { codeAgents, codeCards, withModules } from './code-agents/code-profiles.ts';
+import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
+import { moduleTools } from './code-agents/module-tools.ts';
+import { readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { OpenAiProvider } from './llm/openai-provider.ts';
+import { endpointsOf } from './llm/endpoints-of.ts';
+import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
-import { EXIT_WORN } from './watchdog/exit-codes.ts';
-import { catchStrayErrors } from './watchdog/stray-errors.ts';
-import { startWatchdog } from './watchdog/watchdog.ts';
+import { firstOf } from './runner/request-runner.ts';
+import { readHosts } from './tools/built-in/host-list.ts';
+import { openTools } from './tools/worker-tools.ts';
+import type { WorkerTools } from './tools/worker-tools.ts';
+import { guardProcess } from './watchdog/guard-process.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 try {
   await start(readWorkerConfig());
@@ -40,38 +47,40 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
-  const builtIn = builtInProfiles({ model: config.openaiModel });
-  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
-  checkAgents(config, profiles, log);
+  const { agentsDir, workerPool } = config;
+  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
+  const tools = openTools({
+    fetchAllow: readHosts(config.fetchAllow),
+    threads: config.isolatedThreads,
+    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+    ofModules: (threads) => moduleTools(modules, threads, log),
+  });
+  const agents = await LiveAgents.open({
+    path: config.agentsFile,
+    builtIn: builtInProfiles({ model: config.openaiModel }),
+    extend: (file) => withModules(file, modules, workerPool),
+    check: (file) => checkAgents(config, file, tools.tools, log),
+    log,
+  });
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new OpenAiProvider({
-    baseUrl: config.openaiBaseUrl ?? OPENAI_URL,
-    apiKey: config.openaiApiKey?.reveal(),
-    connections: config.poolSize,
+  const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
+  agents.onChange((file, before) => {
+    provider.replace(endpointsOf(file, config, readNamedSecret));
+    if (isDeepStrictEqual(file.mcp_servers, before.mcp_servers)) return;
+    log.warn({}, 'mcp_servers of the agents file have changed: this needs a restart');
   });
-  const server = new AgentServer({
-    link,
-    pool: config.workerPool,
-    size: config.poolSize,
-    worker: config.workerName,
-    onWorkerLost: ({ agent }) => {
-      return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
-    },
-    runTimeoutMs: ({ agent }) => {
-      const timeout = profiles.find(({ name }) => name === agent)?.timeout;
-      return timeout === undefined ? undefined : timeout * 1_000;
-    },
-    onWorn: (reason) => retire(reason),
-    loadInput: async (key) => await readInput(link, key, log),
-    log,
-  });
+  const worn = (reason: string): void => retire(reason);
+  const server = agentServer(config, { link, agents, worn, log });
+  const find = codeAgents(modules, agents);
+  const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
+  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(profiles, provider), log }),
+    AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
@@ -81,33 +90,61 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
+  const parts = { app, server, provider, tools, link, health, log };
+  const lifecycle = shutdownPhases(config, parts);
+  lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
-  const retire = (reason: string): void => {
-    if (lifecycle.state !== 'running') return;
-    log.fatal({ reason, exitCode: EXIT_WORN }, 'the worker has to be replaced: it drains');
-    void lifecycle.shutdown(reason).then(() => process.exit(EXIT_WORN));
-  };
-  catchStrayErrors({ retire, log });
-  startWatchdog({ afterMs: config.watchdogMs, name: 'agent-worker', log });
+  const retire = guardProcess({ lifecycle, watchdogMs: config.watchdogMs, log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
   const { workerName: worker, workerPool: pool, poolSize } = config;
-  log.info({ healthPort: health.port, worker, pool, poolSize }, 'ready');
+  const { version: agentsVersion } = agents.current;
+  log.info({ healthPort: health.port, worker, pool, poolSize, agentsVersion }, 'ready');
+}
+
+interface ServerParts {
+  readonly link: NatsLink;
+  readonly agents: LiveAgents;
+  /** The process should be replaced. */
+  readonly worn: (reason: string) => void;
+  readonly log: Logger;
+}
+
+function agentServer(config: WorkerConfig, { link, agents, worn, log }: ServerParts): AgentServer {
+  const profileOf = (agent: string) => {
+    return agents.current.agents.find(({ name }) => name === agent);
+  };
+  return new AgentServer({
+    link,
+    pool: config.workerPool,
+    size: config.poolSize,
+    worker: config.workerName,
+    agents: codeCards(agents, config.workerPool),
+    knows: (agent) => profileOf(agent) !== undefined,
+    onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
+    runTimeoutMs: ({ agent }) => {
+      const timeout = profileOf(agent)?.timeout;
+      return timeout === undefined ? undefined : timeout * 1_000;
+    },
+    onWorn: worn,
+    loadInput: async (key) => await readInput(link, key, log),
+    log,
+  });
 }
 
 interface Parts {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: OpenAiProvider;
+  readonly provider: Providers;
+  readonly tools: WorkerTools;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, link, health, log } = parts;
+  const { app, server, provider, tools, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -128,19 +165,8 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
+  lifecycle.onClose('tools', () => tools.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;
-}
-
-/** @throws ConfigError when a restart would cut runs off that nobody allowed it to */
-function checkAgents(config: WorkerConfig, profiles: readonly AgentProfile[], log: Logger): void {
-  const { drainTimeoutMs, workerPool: pool } = config;
-  const mine = profiles.filter((profile) => profile.pool === pool);
-  if (mine.length === 0) {
-    log.warn({ pool }, 'no agent names this pool: there will be nothing to run');
-  }
-  if (coversRuns(config, mine)) return;
-  const text = 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off';
-  log.warn({ drainTimeoutMs }, text);
 }

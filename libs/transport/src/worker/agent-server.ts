@@ -83,6 +83,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       // While a suspect is alone, or waits for that, no slot is free to anybody.
       busy: () => (this.#gate.closed ? options.size : this.#slots.busy),
       draining: () => this.#slots.state !== 'running',
+      agents: options.agents,
     });
   }
 
@@ -128,6 +129,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onServed: (slotMs) => this.#announcer.served(slotMs),
       ring: () => this.#source.ring(),
       callerOf: (run) => this.#gateways.standing(run),
+      knows: this.#options.knows,
       restarts: (request) => this.#options.onWorkerLost?.(request) === 'restart',
       runTimeoutMs: (request) => this.#options.runTimeoutMs?.(request),
       loadInput: this.#options.loadInput,

@@ -5,6 +5,7 @@
  * could not be stored is not acknowledged; it comes back and meets the fence.
  */
 import { type RunEnd, type RunRequest, toError } from '@switchboard/contract';
+import { readEarlierCalls } from '../events/earlier-calls.ts';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { purgeLate } from '../state/purge-run.ts';
@@ -12,7 +13,7 @@ import { RunCancelled } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { acknowledge, AWAY_RETRY_MS, type Delivery, giveBack, isStale } from './delivery.ts';
 import type { CallerStanding, WatchedRun } from './gateways.ts';
-import { leaveUnread, refusalOf } from './refusals.ts';
+import { leaveToOthers, leaveUnread, refusalOf } from './refusals.ts';
 import { type LoadInput, withInput } from './request-input.ts';
 import type { Opened } from './run-claim.ts';
 import { RunContext } from './run-context.ts';
@@ -31,6 +32,8 @@ export interface AttemptOptions {
   readonly ring: () => void;
   /** Whether anybody may still wait for a run. */
   readonly callerOf: (run: WatchedRun) => CallerStanding;
+  /** Whether this worker can run an agent; default: it can run all. */
+  readonly knows?: ((agent: string) => boolean) | undefined;
   /** Whether a run whose worker was lost after it had shown output is run again. */
   readonly restarts: (request: RunRequest) => boolean;
   /** The longest that a run of this request may take; undefined: the handler sees to it. */
@@ -76,6 +79,7 @@ export class RunAttempt {
     const entry = this.#entry;
     // A stale one is left untouched: whoever was given it since has it.
     if (this.#isStale || (await this.#isUnread()) || this.#isStale) return undefined;
+    if (this.#isForOthers()) return undefined;
     const opened = await openRun(entry, { ...this.#options, restart: this.#restarts });
     if (opened.kind === 'ended') {
       acknowledge(link, entry.reply);
@@ -137,6 +141,16 @@ export class RunAttempt {
     return done !== undefined;
   }
 
+  #isForOthers(): boolean {
+    const { link, log, knows } = this.#options;
+    const { agent } = this.#request;
+    if (knows === undefined || knows(agent)) return false;
+    const { names, reply } = this.#entry;
+    if (!leaveToOthers(link, this.#delivery, reply)) return false;
+    log.info({ ...names, agent }, 'request given back: this worker does not know its agent');
+    return true;
+  }
+
   /** The end of a run that was claimed and is not to be run. @throws StoreError */
   async #refusal(opened: Opened & { readonly kind: 'started' }): Promise<RunEnd | undefined> {
     const early = refusalOf(this.#delivery, this.#request, opened);
@@ -159,12 +173,19 @@ export class RunAttempt {
     if (loaded.kind === 'away') return undefined;
     if (loaded.kind === 'missing') return INPUT_LOST;
     this.answered = !gate.closed;
-    const context = new RunContext({ ...names, attempt, signal });
-    const callOff = stopWhenOverdue(controller, runTimeoutMs(this.#request));
     const abandon = (handler: Promise<unknown>): void => {
       pass.abandon(handler);
       onAbandoned(this.#request.agent);
     };
+    const context = new RunContext({
+      ...names,
+      attempt,
+      signal,
+      stored: () => log.stored(signal),
+      earlierCalls: () => readEarlierCalls(this.#options.link, names.run, attempt),
+      abandon,
+    });
+    const callOff = stopWhenOverdue(controller, runTimeoutMs(this.#request));
     try {
       return await runHandler({ ...this.#options, abandon }, loaded.request, context, log);
     } finally {
