@@ -34,8 +34,8 @@ async function* answer(): AsyncGenerator<RunEvent> {
   yield { type: 'completed', finishReason: 'stop' };
 }
 
-/** As the worker process is, without a model. */
-async function startWorker(): Promise<AsyncDisposable> {
+/** As the worker process is, without a model. @returns its end */
+async function startWorker(): Promise<() => Promise<void>> {
   const quiet = (): undefined => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   const access = stack.nats.access?.worker;
@@ -51,11 +51,9 @@ async function startWorker(): Promise<AsyncDisposable> {
   server.addHandler('agent.run', answer as never);
   server.listen(quiet);
   await server.listening;
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await server.close();
-      await link.close();
-    },
+  return async () => {
+    await server.close();
+    await link.close();
   };
 }
 
@@ -78,8 +76,8 @@ it('admit requests for it, list it, and still know it when its only worker is go
       [404, 'model_not_found'],
     );
   }
-  {
-    await using _worker = await startWorker();
+  const stop = await startWorker();
+  try {
     for (const client of clients) {
       const known = async (): Promise<boolean> => (await namesOf(client)).includes('own/two');
       await until(known, { what: 'its agents in the list' });
@@ -94,6 +92,8 @@ it('admit requests for it, list it, and still know it when its only worker is go
     const url = stack.gateways[0]?.url;
     const { pools } = (await (await fetch(`${url}/v1/pool`)).json()) as { pools: unknown };
     assert.match(JSON.stringify(pools), /"own"/);
+  } finally {
+    await stop();
   }
   for (const client of clients) {
     assert.deepEqual(

@@ -119,6 +119,15 @@ describe('the official openai SDK', () => {
     assert.deepEqual(notes, [{ tool_call: OWN_CALL }, { tool_result: { id: 'c1', output } }]);
   });
 
+  it('is told of the tokens of the attempt that gave the answer, not of a lost one', async () => {
+    server.runs.script = (run) =>
+      run.emit(STARTED, text('Hel'), { type: 'usage', usage }, STARTED, text('Hallo'), COMPLETED);
+    const ask = { model: 'assistant', messages, stream_options: { include_usage: true } };
+    const streamed = await client.chat.completions.stream(ask).finalChatCompletion();
+    const plain = await client.chat.completions.create({ model: 'assistant', messages });
+    assert.deepEqual([streamed.usage ?? null, plain.usage ?? null], [null, null]);
+  });
+
   it('reads them as items of a response, and the conversation goes on with them', async () => {
     server.runs.script = (run) => run.emit(...STEPS);
     const ask = { model: 'assistant', input: 'Is a there?' };

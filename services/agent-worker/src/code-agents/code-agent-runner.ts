@@ -16,6 +16,8 @@ const STOP_MS = 5_000;
 export interface CodeAgent {
   readonly agent: Agent;
   readonly profile: AgentProfile;
+  /** Of the agents' file that these are from. */
+  readonly version?: string | undefined;
 }
 
 export interface CodeAgentRunnerOptions {
@@ -25,8 +27,6 @@ export interface CodeAgentRunnerOptions {
   readonly tools: ToolSource;
   /** Of the modules. */
   readonly log: LineLog;
-  /** Of the agents' file, for the line of each run. */
-  readonly agentsVersion?: () => string;
   readonly random?: () => number;
   /** Default 5,000 ms. */
   readonly stopMs?: number;
@@ -63,7 +63,7 @@ export class CodeAgentRunner {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
     const { profile } = found;
-    const account = new RunAccount(context, profile.name, this.#options.agentsVersion?.());
+    const account = new RunAccount(context, profile.name, found.version);
     const lease = this.#options.provider.lease?.();
     const provider = lease ?? this.#options.provider;
     const leave = new AbortController();

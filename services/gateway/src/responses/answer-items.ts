@@ -111,7 +111,7 @@ export class AnswerItems {
    * @throws SwitchboardError like {@link text}.
    */
   toolEnded({ id, output, failed }: ToolResult): readonly EventDraft[] {
-    const tool = [...this.#running].find((running) => running.waitsFor(id));
+    const tool = [...this.#running].find(({ callId }) => callId === id);
     if (tool === undefined) return [];
     this.#count(output.length);
     this.#running.delete(tool);

@@ -5,7 +5,6 @@ import type { OpenItem } from './open-item.ts';
 
 export interface ToolNames {
   readonly id: string;
-  /** The model's id of the call, which models may repeat. */
   readonly callId: string;
   readonly name: string;
   readonly source: string;
@@ -28,9 +27,9 @@ export class OpenTool implements OpenItem {
     return added(this.#index, this.item());
   }
 
-  /** Whether it runs, and its result would name this id. */
-  waitsFor(callId: string): boolean {
-    return this.#status === 'in_progress' && this.#names.callId === callId;
+  /** The model's id of the call, which models may repeat. */
+  get callId(): string {
+    return this.#names.callId;
   }
 
   call(text: string): readonly EventDraft[] {

@@ -362,7 +362,7 @@ describe('the stream of a response', () => {
   });
 
   it('gives a result of a lost attempt to no call of the next one', () => {
-    const { response } = built(
+    const { response, types } = built(
       STARTED,
       own('c', '{}'),
       STARTED,
@@ -370,6 +370,7 @@ describe('the stream of a response', () => {
       own('c', '{}'),
       STOP,
     );
+    assert.equal(types.includes('response.mcp_call.completed'), false, 'nor to the lost one');
     assert.deepEqual(statuses(response), [['mcp_call', 'incomplete']]);
   });
 
