@@ -48,7 +48,13 @@ const GATEWAY = [
 ];
 
 /** The key goes to the worker alone: nothing else talks to the model endpoint. */
-const WORKER = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'WORKER_POOL', 'ALLOW_SHORT_DRAIN'];
+const WORKER = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'WORKER_POOL',
+  'ALLOW_SHORT_DRAIN',
+  'WATCHDOG_MS',
+];
 
 export function gatewayEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return pick(env, [...SHARED, ...GATEWAY]);

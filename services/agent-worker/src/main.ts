@@ -26,6 +26,9 @@ import { AgentRunner } from './runner/agent-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
 import { openTools } from './tools/worker-tools.ts';
 import type { WorkerTools } from './tools/worker-tools.ts';
+import { EXIT_WORN } from './watchdog/exit-codes.ts';
+import { catchStrayErrors } from './watchdog/stray-errors.ts';
+import { startWatchdog } from './watchdog/watchdog.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
@@ -74,6 +77,8 @@ async function start(config: WorkerConfig): Promise<void> {
     worker: config.workerName,
     knows: (agent) => profileOf(agent) !== undefined,
     onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
+    runTimeoutMs: ({ agent }) => toMs(profileOf(agent)?.timeout),
+    onWorn: (reason) => retire(reason),
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
@@ -92,6 +97,13 @@ async function start(config: WorkerConfig): Promise<void> {
   const lifecycle = shutdownPhases(config, parts);
   lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
+  const retire = (reason: string): void => {
+    if (lifecycle.state !== 'running') return;
+    log.fatal({ reason, exitCode: EXIT_WORN }, 'the worker has to be replaced: it drains');
+    void lifecycle.shutdown(reason).then(() => process.exit(EXIT_WORN));
+  };
+  catchStrayErrors({ retire, log });
+  startWatchdog({ afterMs: config.watchdogMs, name: 'agent-worker', log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
@@ -99,6 +111,9 @@ async function start(config: WorkerConfig): Promise<void> {
   const { version: agentsVersion } = agents.current;
   log.info({ healthPort: health.port, worker, pool, poolSize, agentsVersion }, 'ready');
 }
+
+const toMs = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1_000;
 
 interface Parts {
   readonly app: INestMicroservice;

@@ -28,6 +28,16 @@ export interface AgentServerOptions {
    */
   readonly knows?: ((agent: string) => boolean) | undefined;
   /**
+   * The longest that a run of this request may take: its agent profile's `timeout`. The handler
+   * keeps it; one that does not is stopped. Default: no limit from here.
+   */
+  readonly runTimeoutMs?: ((request: RunRequest) => number | undefined) | undefined;
+  /**
+   * Handlers that do not end have piled up: the process should stop taking, let its runs end, and
+   * be replaced. May be called more than once. Must not throw.
+   */
+  readonly onWorn?: ((reason: string) => void) | undefined;
+  /**
    * Reads the input of a request that was too large for a message; undefined when it is not stored
    * (any more). May throw while NATS is away. Without it such requests fail as `request_lost`.
    */
