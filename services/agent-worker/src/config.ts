@@ -14,6 +14,11 @@ export const WORKER_OPTIONS = option.defineOptions({
       'YAML file of agent profiles, the same as the gateways read. Without it the ' +
       'built-in agents are run.',
   }),
+  AGENTS_DIR: option.string({
+    doc:
+      'Folder of modules that define agents and tools: files (`.js`, `.mjs`, `.ts`, `.mts`), and ' +
+      'folders with a `package.json` or an index file. They are imported when the worker starts.',
+  }),
   WORKER_POOL: option.string({
     doc: 'Worker class: this worker runs the agents whose `pool` has this name.',
     default: 'default',
@@ -70,6 +75,15 @@ export const WORKER_OPTIONS = option.defineOptions({
       '`on_worker_lost: restart`.',
     default: false,
   }),
+  WATCHDOG_MS: option.duration({
+    doc:
+      'A worker whose main thread is blocked for so long, by an agent or a tool that computes ' +
+      'without waiting, ends itself with code 70, to be started again. Its runs are taken over ' +
+      'by others. 0 turns that off, as a debugger needs; else at least 2000.',
+    default: 10_000,
+    min: 0,
+    max: 600_000,
+  }),
   FETCH_ALLOW: option.string({
     doc:
       'Hosts that the built-in tool `fetch` may read, separated by commas: `example.com`, ' +
@@ -90,28 +104,19 @@ export const WORKER_OPTIONS = option.defineOptions({
     min: 33_554_432,
     max: 17_179_869_184,
   }),
-  WATCHDOG_MS: option.duration({
-    doc:
-      'A worker whose main thread is blocked for so long, by an agent or a tool that computes ' +
-      'without waiting, ends itself with code 70, to be started again. Its runs are taken over ' +
-      'by others. 0 turns that off, as a debugger needs; else at least 2000.',
-    default: 10_000,
-    min: 0,
-    max: 600_000,
-  }),
   LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
     doc: 'Least level that is logged.',
     default: 'info',
   }),
 });
 
+/** A large answer or a garbage collection may take that long. */
+const WATCHDOG_MIN_MS = 2_000;
+
 /** What is to be done when there is no model endpoint; the two variables stand before it. */
 export const NO_ENDPOINT =
   'set the first to the address of a model endpoint, such as http://127.0.0.1:11434/v1, ' +
   "the second to a key for OpenAI's own, or both";
-
-/** A large answer or a garbage collection may take that long. */
-const WATCHDOG_MIN_MS = 2_000;
 
 export type WorkerConfig = Config<typeof WORKER_OPTIONS>;
 
@@ -131,14 +136,14 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       message: 'letters, digits, _ and -, at most 64',
     },
     {
-      variables: ['FETCH_ALLOW'],
-      holds: ({ fetchAllow }) => badHosts(readHosts(fetchAllow)).length === 0,
-      message: 'hosts separated by commas, such as example.com, *.example.com, example.com:8443',
-    },
-    {
       variables: ['WATCHDOG_MS'],
       holds: ({ watchdogMs }) => watchdogMs === 0 || watchdogMs >= WATCHDOG_MIN_MS,
       message: `0, or at least ${WATCHDOG_MIN_MS}: less is no sign of a fault`,
+    },
+    {
+      variables: ['FETCH_ALLOW'],
+      holds: ({ fetchAllow }) => badHosts(readHosts(fetchAllow)).length === 0,
+      message: 'hosts separated by commas, such as example.com, *.example.com, example.com:8443',
     },
     ...option.NATS_CHECKS,
   ]);

@@ -18,17 +18,20 @@ import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
 import { checkAgents } from './check-agents.ts';
+import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
+import { codeAgents, codeCards, withModules } from './code-agents/code-profiles.ts';
+import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
+import { moduleTools } from './code-agents/module-tools.ts';
 import { readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
 import { openTools } from './tools/worker-tools.ts';
 import type { WorkerTools } from './tools/worker-tools.ts';
-import { EXIT_WORN } from './watchdog/exit-codes.ts';
-import { catchStrayErrors } from './watchdog/stray-errors.ts';
-import { startWatchdog } from './watchdog/watchdog.ts';
+import { guardProcess } from './watchdog/guard-process.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
@@ -44,14 +47,18 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
+  const { agentsDir, workerPool } = config;
+  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
   const tools = openTools({
     fetchAllow: readHosts(config.fetchAllow),
     threads: config.isolatedThreads,
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+    ofModules: (threads) => moduleTools(modules, threads, log),
   });
   const agents = await LiveAgents.open({
     path: config.agentsFile,
     builtIn: builtInProfiles({ model: config.openaiModel }),
+    extend: (file) => withModules(file, modules, workerPool),
     check: (file) => checkAgents(config, file, tools.tools, log),
     log,
   });
@@ -67,23 +74,13 @@ async function start(config: WorkerConfig): Promise<void> {
     if (isDeepStrictEqual(file.mcp_servers, before.mcp_servers)) return;
     log.warn({}, 'mcp_servers of the agents file have changed: this needs a restart');
   });
-  const profileOf = (agent: string) => {
-    return agents.current.agents.find(({ name }) => name === agent);
-  };
-  const server = new AgentServer({
-    link,
-    pool: config.workerPool,
-    size: config.poolSize,
-    worker: config.workerName,
-    knows: (agent) => profileOf(agent) !== undefined,
-    onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
-    runTimeoutMs: ({ agent }) => toMs(profileOf(agent)?.timeout),
-    onWorn: (reason) => retire(reason),
-    loadInput: async (key) => await readInput(link, key, log),
-    log,
-  });
+  const worn = (reason: string): void => retire(reason);
+  const server = agentServer(config, { link, agents, worn, log });
+  const find = codeAgents(modules, agents);
+  const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
+  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(agents, provider, Math.random, tools), log }),
+    AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
@@ -97,13 +94,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const lifecycle = shutdownPhases(config, parts);
   lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
-  const retire = (reason: string): void => {
-    if (lifecycle.state !== 'running') return;
-    log.fatal({ reason, exitCode: EXIT_WORN }, 'the worker has to be replaced: it drains');
-    void lifecycle.shutdown(reason).then(() => process.exit(EXIT_WORN));
-  };
-  catchStrayErrors({ retire, log });
-  startWatchdog({ afterMs: config.watchdogMs, name: 'agent-worker', log });
+  const retire = guardProcess({ lifecycle, watchdogMs: config.watchdogMs, log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
@@ -112,8 +103,35 @@ async function start(config: WorkerConfig): Promise<void> {
   log.info({ healthPort: health.port, worker, pool, poolSize, agentsVersion }, 'ready');
 }
 
-const toMs = (seconds: number | undefined): number | undefined =>
-  seconds === undefined ? undefined : seconds * 1_000;
+interface ServerParts {
+  readonly link: NatsLink;
+  readonly agents: LiveAgents;
+  /** The process should be replaced. */
+  readonly worn: (reason: string) => void;
+  readonly log: Logger;
+}
+
+function agentServer(config: WorkerConfig, { link, agents, worn, log }: ServerParts): AgentServer {
+  const profileOf = (agent: string) => {
+    return agents.current.agents.find(({ name }) => name === agent);
+  };
+  return new AgentServer({
+    link,
+    pool: config.workerPool,
+    size: config.poolSize,
+    worker: config.workerName,
+    agents: codeCards(agents, config.workerPool),
+    knows: (agent) => profileOf(agent) !== undefined,
+    onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
+    runTimeoutMs: ({ agent }) => {
+      const timeout = profileOf(agent)?.timeout;
+      return timeout === undefined ? undefined : timeout * 1_000;
+    },
+    onWorn: worn,
+    loadInput: async (key) => await readInput(link, key, log),
+    log,
+  });
+}
 
 interface Parts {
   readonly app: INestMicroservice;

@@ -173,18 +173,19 @@ export class RunAttempt {
     if (loaded.kind === 'away') return undefined;
     if (loaded.kind === 'missing') return INPUT_LOST;
     this.answered = !gate.closed;
+    const abandon = (handler: Promise<unknown>): void => {
+      pass.abandon(handler);
+      onAbandoned(this.#request.agent);
+    };
     const context = new RunContext({
       ...names,
       attempt,
       signal,
       stored: () => log.stored(signal),
       earlierCalls: () => readEarlierCalls(this.#options.link, names.run, attempt),
+      abandon,
     });
     const callOff = stopWhenOverdue(controller, runTimeoutMs(this.#request));
-    const abandon = (handler: Promise<unknown>): void => {
-      pass.abandon(handler);
-      onAbandoned(this.#request.agent);
-    };
     try {
       return await runHandler({ ...this.#options, abandon }, loaded.request, context, log);
     } finally {

@@ -50,7 +50,7 @@ interface Waiting {
 export class RunGate {
   readonly #options: GateOptions;
   readonly #inside = new Set<RunPass>();
-  readonly #abandoned = new Set<RunPass>();
+  readonly #abandoned = new Set<Promise<unknown>>();
   #waiting: Waiting | undefined;
   #alone: RunPass | undefined;
   #stopping = false;
@@ -79,7 +79,7 @@ export class RunGate {
     if (this.closed) return undefined;
     const pass: RunPass = {
       isolate: (signal) => this.#isolate(pass, signal),
-      abandon: (handler) => this.#abandon(pass, handler),
+      abandon: (handler) => this.#abandon(handler),
       leave: () => this.#leave(pass),
     };
     this.#inside.add(pass);
@@ -105,11 +105,11 @@ export class RunGate {
     return alone;
   }
 
-  #abandon(pass: RunPass, handler: Promise<unknown>): void {
-    this.#abandoned.add(pass);
+  #abandon(handler: Promise<unknown>): void {
+    this.#abandoned.add(handler);
     // It would wait for as long as the handler goes on.
     this.#settle(false);
-    const forget = (): boolean => this.#abandoned.delete(pass);
+    const forget = (): boolean => this.#abandoned.delete(handler);
     handler.then(forget, forget);
   }
 

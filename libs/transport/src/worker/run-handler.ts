@@ -26,8 +26,11 @@ export interface HandlerOptions {
   readonly log: TransportLog;
 }
 
-/** How long a handler may go on once its run was stopped, before its slot is taken from it. */
-export const STOP_GRACE_MS = 5_000;
+/**
+ * How long a handler may go on once its run was stopped, before its slot is taken from it. Longer
+ * than the 5 s that the agent worker gives a module: it knows better what it leaves behind.
+ */
+export const STOP_GRACE_MS = 7_000;
 
 /**
  * Runs the handler to its end. Never throws. @returns undefined when `context.signal` stopped it:
