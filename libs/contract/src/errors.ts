@@ -52,6 +52,9 @@ export const ERROR_CODES = [
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // An agent in code.
+  'agent_failed',
+  'agent_unavailable',
   // The agent's steps.
   'too_many_steps',
   'invalid_structured_output',

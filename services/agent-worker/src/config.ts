@@ -14,6 +14,11 @@ export const WORKER_OPTIONS = option.defineOptions({
       'YAML file of agent profiles, the same as the gateways read. Without it the ' +
       'built-in agents are run.',
   }),
+  AGENTS_DIR: option.string({
+    doc:
+      'Folder of modules that define agents and tools: files (`.js`, `.mjs`, `.ts`, `.mts`), and ' +
+      'folders with a `package.json` or an index file. They are imported when the worker starts.',
+  }),
   WORKER_POOL: option.string({
     doc: 'Worker class: this worker runs the agents whose `pool` has this name.',
     default: 'default',

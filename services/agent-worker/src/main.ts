@@ -17,12 +17,17 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
+import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
+import { codeAgents, withModules } from './code-agents/code-profiles.ts';
+import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
+import { moduleTools } from './code-agents/module-tools.ts';
 import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
 import { McpServers, serversOf } from './mcp/mcp-servers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
 import { openTools } from './tools/worker-tools.ts';
 import type { WorkerTools } from './tools/worker-tools.ts';
@@ -44,7 +49,9 @@ try {
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const file = loadAgentsFile(config.agentsFile, builtIn);
+  const { agentsDir, workerPool } = config;
+  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
+  const file = withModules(loadAgentsFile(config.agentsFile, builtIn), modules, workerPool);
   const { agents: profiles } = file;
   const endpoints = endpointsOf(file, config, readNamedSecret);
   checkAgents(config, profiles, log);
@@ -58,6 +65,7 @@ async function start(config: WorkerConfig): Promise<void> {
     fetchAllow: readHosts(config.fetchAllow),
     threads: config.isolatedThreads,
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+    ofModules: (threads) => moduleTools(modules, threads, log),
   });
   tools.tools.check(profiles.filter(({ pool }) => pool === config.workerPool));
   const link = NatsLink.open({
@@ -78,8 +86,15 @@ async function start(config: WorkerConfig): Promise<void> {
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
+  const code = new CodeAgentRunner({
+    find: codeAgents(modules, () => profiles),
+    provider,
+    tools: tools.tools,
+    log,
+  });
+  const runner = firstOf(code, new AgentRunner(profiles, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(profiles, provider, Math.random, tools), log }),
+    AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({

@@ -9,7 +9,7 @@ import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
 import type { RunnerParts } from '../src/runner/agent-runner.ts';
 
-const SILENT = { info: () => {}, warn: () => {} };
+export const SILENT = { info: () => {}, warn: () => {} };
 
 export interface RunOptions {
   readonly stream?: boolean;
@@ -88,7 +88,7 @@ export function portOf(server: Server): number {
 
 let sequence = 0;
 
-function requestOf(script: string, options: RunOptions): RunRequest {
+export function requestOf(script: string, options: RunOptions): RunRequest {
   sequence += 1;
   return {
     v: 1,
