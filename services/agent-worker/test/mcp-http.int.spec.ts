@@ -64,8 +64,9 @@ test('a server that has forgotten the session is asked for a new one', async () 
 });
 
 test('a call that is given up closes its request and tells the server', async () => {
-  const { rig } = await start([], { settings: { call_timeout: 0.2, concurrency: 1 } });
+  const { rig } = await start(['--json'], { settings: { call_timeout: 0.2, concurrency: 1 } });
   assert.equal(await rig.failure('hang'), 'ToolError: The tool gave no answer in 200 ms.');
+  // Whole answers are not cut off.
   await until(async () => (await rig.diary()).includes('cut off'));
   await until(async () => (await rig.call('cancelled')) !== '[]');
   const cancel = new AbortController();

@@ -84,7 +84,7 @@ test('a server that hangs as a whole is made anew', async () => {
 });
 
 test('cancelling a call returns at once with the reason of the signal', async () => {
-  const rig = await start();
+  const rig = await start({ settings: { call_timeout: 3_600 } });
   const cancel = new AbortController();
   const call = rig.call('hang', {}, cancel.signal);
   await until(async () => (await rig.diary()).includes('hang'));
