@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,34 @@ test('a tool that nobody has, and a run that the drain does not cover, are named
   assert.equal(await exitCode(unknown.child), 1);
   assert.match(unknown.output(), /agent long: this worker has no tool nothing/);
   rmSync(folder, { recursive: true });
+});
+
+test('a new agents file that the drain does not cover is refused, and the next one is used', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  const path = join(folder, 'agents.json');
+  const write = (timeout: number): void => {
+    writeFileSync(`${path}.new`, JSON.stringify({ agents: [{ name: 'a', model: 'm', timeout }] }));
+    renameSync(`${path}.new`, path);
+  };
+  write(600);
+  const { child, output } = startWorker({
+    AGENTS_FILE: path,
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+  });
+  try {
+    // It has read the file when it looks for NATS.
+    await until(() => output().includes('NATS'), { what: 'the worker to be up' });
+    write(700);
+    await until(() => output().includes('a file is broken'), { what: 'it to be refused' });
+    assert.match(output(), /a run of the agent a may take 700000 ms.* at least 710000/);
+    write(500);
+    await until(() => output().includes('is in use'), { what: 'the next file to be used' });
+  } finally {
+    child.kill('SIGTERM');
+    await exitCode(child);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('with NATS away the worker lives, is not ready, and ends with 0', async () => {

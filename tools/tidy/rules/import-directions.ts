@@ -50,6 +50,11 @@ const RESERVED: readonly {
     message: 'only services/agent-worker/src/llm speaks to model endpoints',
   },
   {
+    pattern: /^@modelcontextprotocol\/sdk/,
+    allowed: (path) => path.startsWith('services/agent-worker/src/mcp/') || isTest(path),
+    message: 'only services/agent-worker/src/mcp speaks to MCP servers',
+  },
+  {
     pattern: /^prom-client($|\/)/,
     allowed: (path) => path.startsWith('libs/platform/src/metrics/'),
     message: 'only libs/platform/src/metrics makes metrics',

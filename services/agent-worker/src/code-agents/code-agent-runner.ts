@@ -9,13 +9,18 @@ import type { ToolSource } from '../tools/tool.ts';
 import { CodeRun } from './code-run.ts';
 import type { LineLog } from './module-log.ts';
 
-/** How long a module may take to end when its run is over. */
-const STOP_MS = 5_000;
+/**
+ * How long a module may take to end when its run is over. Longer than the transport waits for a
+ * handler that it has stopped, because it counts those that it leaves behind.
+ */
+const STOP_MS = 20_000;
 
 /** An agent that a module defines, and its limits as they are now. */
 export interface CodeAgent {
   readonly agent: Agent;
   readonly profile: AgentProfile;
+  /** Of the agents' file that these are from. */
+  readonly version?: string | undefined;
 }
 
 export interface CodeAgentRunnerOptions {
@@ -26,7 +31,7 @@ export interface CodeAgentRunnerOptions {
   /** Of the modules. */
   readonly log: LineLog;
   readonly random?: () => number;
-  /** Default 5,000 ms. */
+  /** Default 20,000 ms. */
   readonly stopMs?: number;
 }
 
@@ -36,8 +41,8 @@ export interface CodeAgentRunnerOptions {
  * - C1: ends with exactly one `completed`, or throws; never both.
  * - C2: when the run is over, whatever ended it, the module's signal is aborted, and with it every
  *   call of a model or a tool that is under way.
- * - C3: a module that goes on all the same is waited for 5 s; then the slot does not wait any more,
- *   and nothing that the module still does is heard.
+ * - C3: a module that goes on all the same is waited for 20 s; then the slot does not wait any
+ *   more, and nothing that the module still does is heard.
  */
 export class CodeAgentRunner {
   readonly #options: CodeAgentRunnerOptions;
@@ -61,7 +66,9 @@ export class CodeAgentRunner {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
     const { profile } = found;
-    const account = new RunAccount(context, profile.name);
+    const account = new RunAccount(context, profile.name, found.version);
+    const lease = this.#options.provider.lease?.();
+    const provider = lease ?? this.#options.provider;
     const leave = new AbortController();
     const onAbort = (): void => leave.abort(context.signal.reason);
     context.signal.addEventListener('abort', onAbort, { once: true });
@@ -69,7 +76,7 @@ export class CodeAgentRunner {
     const timer = new RunTimer(wholeRun(profile), leave.signal);
     const { signal } = timer;
     const giveUp = (failure: SwitchboardError): void => leave.abort(failure);
-    const about = { ...this.#options, ...found, request, context };
+    const about = { ...this.#options, ...found, provider, request, context };
     const run = new CodeRun({ ...about, signal, account, giveUp });
     const stop = (reason: unknown): Promise<void> => {
       leave.abort(reason);
@@ -98,6 +105,7 @@ export class CodeAgentRunner {
     } finally {
       await stop(new Error('the run is over'));
       context.signal.removeEventListener('abort', onAbort);
+      lease?.release();
       account.close();
       timer.close();
     }

@@ -28,6 +28,7 @@ export class RunAccount {
   fallbacks = 0;
   readonly #context: RunnerContext;
   readonly #agent: string;
+  readonly #agentsVersion: string | undefined;
   #usage: Usage | undefined;
   #cost: number | undefined;
   #isEstimated = false;
@@ -35,9 +36,11 @@ export class RunAccount {
   #outcome: string | undefined;
   #isClosed = false;
 
-  constructor(context: RunnerContext, agent: string) {
+  /** @param agentsVersion of the agents' file by which it runs */
+  constructor(context: RunnerContext, agent: string, agentsVersion?: string) {
     this.#context = context;
     this.#agent = agent;
+    this.#agentsVersion = agentsVersion;
   }
 
   /** A call is over. */
@@ -60,6 +63,15 @@ export class RunAccount {
     };
   }
 
+  /**
+   * The same for a run that failed. That nothing was used is said, too: else its caller would be
+   * charged for what a run might have used.
+   */
+  takeFinal(): UsageEvent | undefined {
+    if (this.#usage !== undefined) return this.takeEvent();
+    return { type: 'usage', usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } };
+  }
+
   /** How the run ended: `completed`, or an error code. The first word counts. */
   end(outcome: string): void {
     this.#outcome ??= outcome;
@@ -76,6 +88,7 @@ export class RunAccount {
       requestId,
       attempt,
       agent: this.#agent,
+      ...(this.#agentsVersion === undefined ? {} : { agentsVersion: this.#agentsVersion }),
       outcome: this.#outcome ?? 'stopped',
       ...(this.#outcome === undefined ? { reason: reasonOf(signal) } : {}),
       calls,
