@@ -62,7 +62,14 @@ export interface GatewayOptions {
 export type WorkerOptions = Partial<
   Pick<
     AgentServerOptions,
-    'agents' | 'gatewayLostMs' | 'knows' | 'loadInput' | 'onWorkerLost' | 'pool'
+    | 'agents'
+    | 'gatewayLostMs'
+    | 'knows'
+    | 'loadInput'
+    | 'onWorkerLost'
+    | 'onWorn'
+    | 'pool'
+    | 'runTimeoutMs'
   >
 >;
 

@@ -17,6 +17,16 @@ export interface AgentServerOptions {
    */
   readonly onWorkerLost?: ((request: RunRequest) => 'fail' | 'restart') | undefined;
   /**
+   * The longest that a run of this request may take: its agent profile's `timeout`. The handler
+   * keeps it; one that does not is stopped. Default: no limit from here.
+   */
+  readonly runTimeoutMs?: ((request: RunRequest) => number | undefined) | undefined;
+  /**
+   * Handlers that do not end have piled up: the process should stop taking, let its runs end, and
+   * be replaced. May be called more than once. Must not throw.
+   */
+  readonly onWorn?: ((reason: string) => void) | undefined;
+  /**
    * What this worker can run, told to gateways, so that they admit requests for it without a
    * profile of their own: at most `AGENT_CARDS_MAX` of them. Asked a few times a second: another
    * array when something has changed, the same one otherwise. Default: nothing is told.
