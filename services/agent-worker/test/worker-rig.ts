@@ -7,6 +7,7 @@ import { startSimulator } from '@switchboard/llm-simulator';
 import type { RunRecord, SimulatorStats } from '@switchboard/llm-simulator';
 import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
+import type { RunnerParts } from '../src/runner/agent-runner.ts';
 
 export const SILENT = { info: () => {}, warn: () => {} };
 
@@ -33,12 +34,13 @@ export interface Rig {
 export async function startRig(
   fields: Record<string, unknown> = {},
   connections = 10,
+  parts: RunnerParts = {},
 ): Promise<Rig> {
   const simulator = await startSimulator({ host: '127.0.0.1', port: 0 });
   const baseUrl = `${simulator.url}/v1`;
   const provider = new OpenAiProvider({ baseUrl, apiKey: 'key-for-tests', connections });
   const profile = AgentProfile.parse({ name: 'sim/*', model: '*', max_retries: 0, ...fields });
-  const runner = new AgentRunner([profile], provider, () => 0.02);
+  const runner = new AgentRunner([profile], provider, () => 0.02, parts);
   return {
     url: simulator.url,
     runner,

@@ -6,6 +6,7 @@ import type { ChatProvider } from '../runner/chat-provider.ts';
 import { EventOutbox } from '../runner/event-outbox.ts';
 import type { RunAccount } from '../runner/run-account.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import type { TokenCounter } from '../runner/token-count.ts';
 import { ToolCalls } from '../tools/tool-calls.ts';
 import type { ToolSource } from '../tools/tool.ts';
 import { failureOf, logFailure } from './agent-failure.ts';
@@ -32,6 +33,7 @@ export interface CodeRunOptions {
   /** Aborts when the run is over. */
   readonly signal: AbortSignal;
   readonly random?: (() => number) | undefined;
+  readonly counter: TokenCounter;
   /** Ends the run with this failure. */
   readonly giveUp: (failure: SwitchboardError) => void;
 }
@@ -112,9 +114,11 @@ export class CodeRun {
       for (;;) {
         const { done, value } = await iterator.next();
         signal.throwIfAborted();
-        await this.#show(account.takeEvent());
+        const used = account.takeEvent();
+        if (used !== undefined) await this.#show(used);
         if (done === true) return { type: 'completed', finishReason: output.finishReason(value) };
-        await this.#show(output.take(value));
+        const event = output.take(value);
+        if (event !== undefined) await this.#show(event);
         taken += 1;
         if (taken % OUTPUTS_AT_ONCE === 0) await timers.setImmediate();
       }
@@ -145,9 +149,8 @@ export class CodeRun {
   }
 
   /** Waits until the reader has taken it: the module goes on no faster. */
-  async #show(event: RunEvent | undefined): Promise<void> {
+  async #show(event: RunEvent): Promise<void> {
     const { signal } = this.#options;
-    if (event === undefined) return;
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const onAbort = (): void => resolve();
     signal.addEventListener('abort', onAbort, { once: true });

@@ -122,8 +122,9 @@ export class AgentLoop implements Answer {
   #endStep(step: StepAnswer, completed: Completed, into: RunEvent[]): boolean {
     const isCut =
       completed.finishReason === 'length' || completed.finishReason === 'content_filter';
-    if (isCut || step.callsCaller || step.ownCalls.length === 0) {
-      step.releaseText(into);
+    const isAnswer = isCut || step.callsCaller || step.ownCalls.length === 0;
+    step.release(into, isAnswer);
+    if (isAnswer) {
       into.push(completed);
       return false;
     }

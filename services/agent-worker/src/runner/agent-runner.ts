@@ -61,9 +61,10 @@ export class AgentRunner {
     const lease = this.#provider.lease?.();
     const provider = lease ?? this.#provider;
     const { truncation } = request;
-    const turn = this.#answer({ profile, body, timer, context, account, provider, truncation });
     const batch: RunEvent[] = [];
+    let turn: Answer | undefined;
     try {
+      turn = this.#answer({ profile, body, timer, context, account, provider, truncation });
       for (let more = true; more;) {
         more = await turn.read(batch);
         // The reader may leave with the last event.
@@ -72,7 +73,7 @@ export class AgentRunner {
         batch.length = 0;
       }
     } catch (thrown) {
-      turn.close();
+      turn?.close();
       if (context.signal.aborted) throw thrown;
       account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
       // What failed has cost something, too.
@@ -80,7 +81,7 @@ export class AgentRunner {
       if (used !== undefined) yield used;
       throw thrown;
     } finally {
-      turn.close();
+      turn?.close();
       lease?.release();
       account.close();
       timer.close();
