@@ -5,15 +5,16 @@ import type { ChatProvider } from '../runner/chat-provider.ts';
 import { RunAccount } from '../runner/run-account.ts';
 import { RunTimer } from '../runner/run-timer.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import { TokenCounter } from '../runner/token-count.ts';
 import type { ToolSource } from '../tools/tool.ts';
 import { CodeRun } from './code-run.ts';
 import type { LineLog } from './module-log.ts';
 
 /**
- * How long a module may take to end when its run is over. Longer than the transport waits for a
- * handler that it has stopped, because it counts those that it leaves behind.
+ * How long a module may take to end when its run is over. Shorter than the transport waits for a
+ * handler that it has stopped: what is left behind is the module, and is handed over to be counted.
  */
-const STOP_MS = 20_000;
+const STOP_MS = 5_000;
 
 /** An agent that a module defines, and its limits as they are now. */
 export interface CodeAgent {
@@ -31,7 +32,7 @@ export interface CodeAgentRunnerOptions {
   /** Of the modules. */
   readonly log: LineLog;
   readonly random?: () => number;
-  /** Default 20,000 ms. */
+  /** Default 5,000 ms. */
   readonly stopMs?: number;
 }
 
@@ -41,11 +42,12 @@ export interface CodeAgentRunnerOptions {
  * - C1: ends with exactly one `completed`, or throws; never both.
  * - C2: when the run is over, whatever ended it, the module's signal is aborted, and with it every
  *   call of a model or a tool that is under way.
- * - C3: a module that goes on all the same is waited for 20 s; then the slot does not wait any
- *   more, and nothing that the module still does is heard.
+ * - C3: a module that goes on all the same is waited for 5 s; then the slot does not wait any more,
+ *   and nothing that the module still does is heard.
  */
 export class CodeAgentRunner {
   readonly #options: CodeAgentRunnerOptions;
+  readonly #counter = new TokenCounter();
 
   constructor(options: CodeAgentRunnerOptions) {
     this.#options = options;
@@ -76,7 +78,8 @@ export class CodeAgentRunner {
     const timer = new RunTimer(wholeRun(profile), leave.signal);
     const { signal } = timer;
     const giveUp = (failure: SwitchboardError): void => leave.abort(failure);
-    const about = { ...this.#options, ...found, provider, request, context };
+    const counter = this.#counter;
+    const about = { ...this.#options, ...found, provider, request, context, counter };
     const run = new CodeRun({ ...about, signal, account, giveUp });
     const stop = (reason: unknown): Promise<void> => {
       leave.abort(reason);
