@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,4 +165,25 @@ test('a tool that an agent names and nobody has is refused at the start, by both
   // What workers of other pools have, they know.
   assert.doesNotMatch(output(), /theirs/);
   rmSync(folder, { recursive: true });
+});
+
+test('a file of agents whose provider lacks its key is refused by name, and one with all keys needs no other', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'switchboard-worker-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'agents.yaml');
+  const cloud = { name: 'cloud', base_url: 'https://cloud.example/v1', api_key_env: 'CLOUD_KEY' };
+  const agents = [{ name: 'a', model: 'm', provider: 'cloud' }];
+  await writeFile(path, JSON.stringify({ agents, providers: [cloud] }));
+  const env = { NATS_URL: `nats://127.0.0.1:${await freePort()}`, AGENTS_FILE: path };
+  const refused = startWorker(env);
+  assert.equal(await exitCode(refused.child), 1);
+  assert.match(refused.output(), /CLOUD_KEY: must be set: it is the key of the provider cloud/);
+  const { child, output } = startWorker({ ...env, CLOUD_KEY: 'hidden-key', LOG_LEVEL: 'debug' });
+  try {
+    await until(() => output().includes('NATS'), { what: 'the worker to look for NATS' });
+  } finally {
+    child.kill('SIGTERM');
+  }
+  assert.equal(await exitCode(child), 0, output());
+  assert.equal(output().includes('hidden-key'), false);
 });
