@@ -1,15 +1,10 @@
 /** Starts a worker from the environment and ends it gracefully on SIGTERM and SIGINT. */
-import { isDeepStrictEqual } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { inboxPrefix } from '@switchboard/contract';
-import {
-  ConfigError,
-  LiveAgents,
-  builtInProfiles,
-  natsAddress,
-} from '@switchboard/platform/config';
+import { ConfigError, natsAddress } from '@switchboard/platform/config';
+import type { LiveAgents } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
 import type { HealthServer } from '@switchboard/platform/health';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
@@ -17,24 +12,17 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { checkAgents } from './check-agents.ts';
-import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
-import { codeAgents, codeCards, withModules } from './code-agents/code-profiles.ts';
-import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
-import { moduleTools } from './code-agents/module-tools.ts';
-import { readNamedSecret, readWorkerConfig } from './config.ts';
+import { codeCards } from './code-agents/code-profiles.ts';
+import { readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { endpointsOf } from './llm/endpoints-of.ts';
-import { Providers } from './llm/providers.ts';
-import { AgentRunner } from './runner/agent-runner.ts';
-import { firstOf } from './runner/request-runner.ts';
-import { readHosts } from './tools/built-in/host-list.ts';
-import { openTools } from './tools/worker-tools.ts';
-import type { WorkerTools } from './tools/worker-tools.ts';
+import { openRunners } from './open-runners.ts';
+import type { Runners } from './open-runners.ts';
 import { guardProcess } from './watchdog/guard-process.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
+/** How long the worker waits for its MCP servers before it takes runs without them. */
+const MCP_START_MS = 5_000;
 
 try {
   await start(readWorkerConfig());
@@ -47,38 +35,16 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
-  const { agentsDir, workerPool } = config;
-  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
-  const tools = openTools({
-    fetchAllow: readHosts(config.fetchAllow),
-    threads: config.isolatedThreads,
-    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
-    ofModules: (threads) => moduleTools(modules, threads, log),
-  });
-  const agents = await LiveAgents.open({
-    path: config.agentsFile,
-    builtIn: builtInProfiles({ model: config.openaiModel }),
-    extend: (file) => withModules(file, modules, workerPool),
-    check: (file) => checkAgents(config, file, tools.tools, log),
-    log,
-  });
+  const { runner, ...opened } = await openRunners(config, log);
+  const { agents, mcp } = opened;
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
-  agents.onChange((file, before) => {
-    provider.replace(endpointsOf(file, config, readNamedSecret));
-    if (isDeepStrictEqual(file.mcp_servers, before.mcp_servers)) return;
-    log.warn({}, 'mcp_servers of the agents file have changed: this needs a restart');
-  });
   const worn = (reason: string): void => retire(reason);
   const server = agentServer(config, { link, agents, worn, log });
-  const find = codeAgents(modules, agents);
-  const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
-  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
     AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
@@ -90,11 +56,11 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const parts = { app, server, provider, tools, link, health, log };
-  const lifecycle = shutdownPhases(config, parts);
-  lifecycle.onClose('agents', () => agents.close());
+  const lifecycle = shutdownPhases(config, { ...opened, app, server, link, health, log });
   shutdownOnSignals(lifecycle, { log });
   const retire = guardProcess({ lifecycle, watchdogMs: config.watchdogMs, log });
+  // The first runs would lack the tools of a server that is only just starting.
+  await mcp.tried(MCP_START_MS);
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
@@ -133,18 +99,16 @@ function agentServer(config: WorkerConfig, { link, agents, worn, log }: ServerPa
   });
 }
 
-interface Parts {
+interface Parts extends Omit<Runners, 'runner'> {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: Providers;
-  readonly tools: WorkerTools;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, tools, link, health, log } = parts;
+  const { app, server, agents, provider, tools, mcp, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -164,8 +128,10 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   });
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
+  lifecycle.onClose('agents', () => agents.close());
   lifecycle.onClose('provider', () => provider.close());
   lifecycle.onClose('tools', () => tools.close());
+  lifecycle.onClose('mcp', () => mcp.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;

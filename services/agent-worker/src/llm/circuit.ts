@@ -128,7 +128,7 @@ class EitherBreaker implements IBreaker {
 }
 
 function unavailable(leftMs: number): ProviderFailure {
-  const message = 'The model endpoint has failed too often lately: it is left alone for a while.';
+  const message = 'The model has failed too often lately: it is left alone for a while.';
   const retryAfterMs = Math.ceil(leftMs);
   return new ProviderFailure('provider_unavailable', message, { retryable: false, retryAfterMs });
 }

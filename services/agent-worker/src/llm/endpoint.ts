@@ -2,8 +2,8 @@ import { SwitchboardError } from '@switchboard/contract';
 import type { Price, RunEvent, Usage } from '@switchboard/contract';
 import type { Answer, ChatCall } from '../runner/chat-provider.ts';
 import { ProviderFailure } from '../runner/provider-failure.ts';
-import { Circuit } from './circuit.ts';
 import type { CircuitName, Trial } from './circuit.ts';
+import { Circuits } from './circuits.ts';
 import { costOf } from './cost.ts';
 import { OpenAiProvider } from './openai-provider.ts';
 import type { OpenAiProviderOptions } from './openai-provider.ts';
@@ -22,37 +22,41 @@ export interface EndpointLog {
 /** What an endpoint is doing. */
 export interface EndpointState {
   readonly name: string;
-  readonly circuit: CircuitName;
+  /** Models whose circuit is not closed. */
+  readonly circuits: ReadonlyMap<string, CircuitName>;
   /** Calls under way, and calls that wait for one of these to end. */
   readonly running: number;
   readonly waiting: number;
 }
 
-/** A model endpoint with its bound, its circuit breaker and its prices. */
+/** A model endpoint with its bound, its circuit breakers and its prices. */
 export class Endpoint {
   readonly options: EndpointOptions;
   readonly #provider: OpenAiProvider;
   readonly #places: Places;
-  readonly #circuit: Circuit;
+  readonly #circuits: Circuits;
   #retired = false;
 
   constructor(options: EndpointOptions, log: EndpointLog) {
     this.options = options;
     this.#provider = new OpenAiProvider(options);
     this.#places = new Places(options.connections);
-    this.#circuit = new Circuit({
-      onChange: (circuit) => log.warn({ provider: options.name, circuit }, 'circuit breaker'),
+    const provider = options.name;
+    this.#circuits = new Circuits({
+      onChange: (model, circuit) => log.warn({ provider, model, circuit }, 'circuit breaker'),
     });
   }
 
   get state(): EndpointState {
     const { taken: running, waiting } = this.#places;
-    return { name: this.options.name, circuit: this.#circuit.state, running, waiting };
+    const circuits = this.#circuits.notClosed;
+    return { name: this.options.name, circuits, running, waiting };
   }
 
   async open(call: ChatCall): Promise<Answer> {
+    const circuit = this.#circuits.of(call.body.model);
     // Nobody waits in line for what would be refused.
-    this.#circuit.check();
+    circuit.check();
     const leave = await this.#places.enter(call.signal);
     const visit = new Visit(call.signal, () => {
       leave();
@@ -61,7 +65,7 @@ export class Endpoint {
     try {
       // A place may be handed on in the very turn in which its waiter is aborted.
       call.signal.throwIfAborted();
-      visit.trial = this.#circuit.enter();
+      visit.trial = circuit.enter();
       call.onSend?.();
       return new GuardedAnswer(await this.#provider.open(call), visit);
     } catch (thrown) {
