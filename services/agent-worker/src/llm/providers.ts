@@ -9,10 +9,12 @@ import type { EndpointLog, EndpointOptions, EndpointState } from './endpoint.ts'
 /** All model endpoints of a worker, by their names in the agents' file. */
 export class Providers implements ChatProvider {
   readonly #log: EndpointLog;
+  readonly #nowMs: (() => number) | undefined;
   #endpoints: ReadonlyMap<string, Endpoint> = new Map();
 
-  constructor(endpoints: readonly EndpointOptions[], log: EndpointLog) {
+  constructor(endpoints: readonly EndpointOptions[], log: EndpointLog, nowMs?: () => number) {
     this.#log = log;
+    this.#nowMs = nowMs;
     this.replace(endpoints);
   }
 
@@ -38,7 +40,7 @@ export class Providers implements ChatProvider {
       endpoints.map((options) => {
         const known = before.get(options.name);
         const same = known !== undefined && isDeepStrictEqual(known.options, options);
-        return [options.name, same ? known : new Endpoint(options, this.#log)];
+        return [options.name, same ? known : new Endpoint(options, this.#log, this.#nowMs)];
       }),
     );
     for (const [name, endpoint] of before) {
