@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'idempotency_conflict',
   'events_expired',
   'deadline_too_short',
+  'context_length_exceeded',
   // The caller's limit, and ours.
   'too_many_outstanding',
   'too_many_streams',
@@ -52,6 +53,12 @@ export const ERROR_CODES = [
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // An agent in code.
+  'agent_failed',
+  'agent_unavailable',
+  // The agent's steps.
+  'too_many_steps',
+  'invalid_structured_output',
   // The run.
   'worker_lost',
   'too_many_attempts',

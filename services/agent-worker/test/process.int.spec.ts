@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,12 @@ function startWorker(env: Record<string, string>): { child: ChildProcess; output
   child.stdout.on('data', (data: Buffer) => (text += data.toString()));
   child.stderr.on('data', (data: Buffer) => (text += data.toString()));
   return { child, output: () => text };
+}
+
+function moduleText(name: string, settings = ''): string {
+  return `
+    import { defineAgent } from '@switchboard/agent';
+    export default defineAgent({ name: '${name}', ${settings} async *run() {} });`;
 }
 
 async function exitCode(child: ChildProcess): Promise<unknown> {
@@ -42,6 +49,65 @@ test('without a model endpoint the worker says what to set and does not start', 
   assert.match(output(), /OPENAI_BASE_URL and OPENAI_API_KEY: set the first to the address/);
   assert.match(output(), /POOL_SIZE: must be an integer/);
   assert.equal(output().includes('many'), false);
+});
+
+test('with modules that cannot be loaded the worker names each, and does not start', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  writeFileSync(join(folder, 'good.mjs'), moduleText('good'));
+  writeFileSync(join(folder, 'assistant.mjs'), moduleText('assistant'));
+  const env = { AGENTS_DIR: folder, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' };
+  const named = startWorker(env);
+  assert.equal(await exitCode(named.child), 1);
+  assert.match(named.output(), /AGENTS_DIR: assistant\.mjs: a profile is called assistant, too/);
+  writeFileSync(join(folder, 'broken.mjs'), 'export default {');
+  writeFileSync(join(folder, 'empty.mjs'), 'export {};');
+  const broken = startWorker(env);
+  assert.equal(await exitCode(broken.child), 1);
+  assert.match(broken.output(), /AGENTS_DIR: broken\.mjs: cannot be imported: SyntaxError/);
+  assert.match(broken.output(), /AGENTS_DIR: empty\.mjs: exports no agent/);
+  rmSync(folder, { recursive: true });
+});
+
+test('a tool that nobody has, and a run that the drain does not cover, are named for modules too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  const settings = "tools: ['nothing'], timeout: 5_000,";
+  writeFileSync(join(folder, 'long.mjs'), moduleText('long', settings));
+  const env = { AGENTS_DIR: folder, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' };
+  const short = startWorker(env);
+  assert.equal(await exitCode(short.child), 1);
+  assert.match(short.output(), /DRAIN_TIMEOUT_MS: 620000 is too short: .* agent long /);
+  const unknown = startWorker({ ...env, ALLOW_SHORT_DRAIN: 'true' });
+  assert.equal(await exitCode(unknown.child), 1);
+  assert.match(unknown.output(), /agent long: this worker has no tool nothing/);
+  rmSync(folder, { recursive: true });
+});
+
+test('a new agents file that the drain does not cover is refused, and the next one is used', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  const path = join(folder, 'agents.json');
+  const write = (timeout: number): void => {
+    writeFileSync(`${path}.new`, JSON.stringify({ agents: [{ name: 'a', model: 'm', timeout }] }));
+    renameSync(`${path}.new`, path);
+  };
+  write(600);
+  const { child, output } = startWorker({
+    AGENTS_FILE: path,
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+  });
+  try {
+    // It has read the file when it looks for NATS.
+    await until(() => output().includes('NATS'), { what: 'the worker to be up' });
+    write(700);
+    await until(() => output().includes('a file is broken'), { what: 'it to be refused' });
+    assert.match(output(), /a run of the agent a may take 700000 ms.* at least 710000/);
+    write(500);
+    await until(() => output().includes('is in use'), { what: 'the next file to be used' });
+  } finally {
+    child.kill('SIGTERM');
+    await exitCode(child);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('with NATS away the worker lives, is not ready, and ends with 0', async () => {
@@ -82,6 +148,23 @@ test('a drain that is shorter than the longest run is refused, and warned of whe
     child.kill('SIGKILL');
   }
   await exitCode(child);
+});
+
+test('a tool that an agent names and nobody has is refused at the start, by both names', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unknown-tool-'));
+  const file = join(folder, 'agents.yaml');
+  const other = { name: 'other', model: 'm', pool: 'other', tools: ['theirs'] };
+  const agents = [{ name: 'helper', model: 'm', tools: ['clock', 'fetch', 'clok'] }, other];
+  writeFileSync(file, JSON.stringify({ agents }));
+  const env = { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', AGENTS_FILE: file };
+  const { child, output } = startWorker(env);
+  assert.equal(await exitCode(child), 1);
+  assert.match(output(), /agent helper: this worker has no tool clok; it has: clock, calculator/);
+  // Without FETCH_ALLOW there is no such tool either.
+  assert.match(output(), /agent helper: this worker has no tool fetch/);
+  // What workers of other pools have, they know.
+  assert.doesNotMatch(output(), /theirs/);
+  rmSync(folder, { recursive: true });
 });
 
 test('a file of agents whose provider lacks its key is refused by name, and one with all keys needs no other', async (context) => {

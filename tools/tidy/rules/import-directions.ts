@@ -11,11 +11,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'libs/transport': ['pool', 'contract'],
   'libs/platform': ['contract'],
   'libs/client': ['contract'],
+  // Installed without us, by whoever writes an agent.
+  'libs/agent': [],
   'libs/testkit': ['contract'],
   services: ['transport', 'platform', 'contract'],
+  'services/agent-worker': ['agent', 'transport', 'platform', 'contract'],
   tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
-  // Drills are what the client is for.
-  'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
+  // Their agents are those of users.
+  'tools/bench': ['agent', 'command-line', 'stack'],
+  'tools/e2e': ['agent', 'contract', 'external', 'stack', 'testkit'],
+  // Drills are what the client is for; the poison drill has agents of its own.
+  'tools/drill': ['agent', 'client', 'command-line', 'stack', 'testkit'],
   // Dead letters are NATS's, and the transport is the way to it.
   'tools/dead-letters': ['transport', 'contract', 'platform', 'command-line'],
 };
@@ -44,6 +50,11 @@ const RESERVED: readonly {
     message: 'only services/agent-worker/src/llm speaks to model endpoints',
   },
   {
+    pattern: /^@modelcontextprotocol\/sdk/,
+    allowed: (path) => path.startsWith('services/agent-worker/src/mcp/') || isTest(path),
+    message: 'only services/agent-worker/src/mcp speaks to MCP servers',
+  },
+  {
     pattern: /^prom-client($|\/)/,
     allowed: (path) => path.startsWith('libs/platform/src/metrics/'),
     message: 'only libs/platform/src/metrics makes metrics',
@@ -55,8 +66,8 @@ const RESERVED: readonly {
   },
   {
     pattern: /^(?!node:|@switchboard\/|\.)/,
-    allowed: (path) => !path.startsWith('libs/pool/') || isTest(path),
-    message: 'libs/pool depends on nothing',
+    allowed: (path) => !/^libs\/(pool|agent)\//.test(path) || isTest(path),
+    message: 'libs/pool and libs/agent depend on nothing',
   },
   {
     pattern: /^(?!node:|@switchboard\/|\.|zod$)/,

@@ -26,6 +26,7 @@ import { FollowedRuns } from './followed-runs.ts';
 import type { FollowHandle, RunHandle } from './handles.ts';
 import { toHeard } from './heard.ts';
 import { Limiter } from './limiter.ts';
+import { LogWarmth } from './log-warmth.ts';
 import { Presence } from './presence.ts';
 import { OwnRuns } from './own-runs.ts';
 import type { PoolPlace, QueueObserver } from './queue-places.ts';
@@ -42,7 +43,7 @@ export type { RunState } from './any-runs.ts';
 export interface RunClientOptions extends StreamBounds {
   /** This gateway's token: part of every run id and subject it makes. */
   readonly gateway: string;
-  /** Worker classes whose queues are made. */
+  /** Worker classes whose queues are made; see {@link RunClient.addPool}. */
   readonly pools: readonly string[];
   readonly maxOutstandingPerUser: number;
   /** Who counts along what this client puts into the queues. */
@@ -77,6 +78,7 @@ export class RunClient {
   readonly #followed: FollowedRuns;
   readonly #presence: Presence;
   readonly #streams: StreamKeeper;
+  readonly #warmth: LogWarmth;
   readonly #closing = new AbortController();
   #subscription: Subscription | undefined;
   #removeListener: (() => void) | undefined;
@@ -90,6 +92,7 @@ export class RunClient {
     this.#cancels = new CancelSender(link);
     this.#options = options;
     this.#streams = new StreamKeeper(link, options);
+    this.#warmth = new LogWarmth(link, options);
     this.#followed = new FollowedRuns(link, {
       gateway: options.gateway,
       limiter,
@@ -151,6 +154,16 @@ export class RunClient {
     this.#presence.start();
   }
 
+  /** Makes the queue of one more pool, and keeps it made; returns at once. Idempotent. */
+  addPool(pool: string): void {
+    this.#streams.addPool(pool);
+  }
+
+  /** Whether requests for the pool can be put on its queue. */
+  hasPool(pool: string): boolean {
+    return this.#streams.incarnation(pool) !== undefined;
+  }
+
   /** Where its request lies, while it is open; undefined for a run that is not of this client. */
   placeOf(run: string): PoolPlace | undefined {
     return this.#runs.placeOf(run);
@@ -179,7 +192,7 @@ export class RunClient {
         retryAfterMs: 1_000,
       });
     }
-    if (!this.#streams.made) throw queueUnavailable();
+    if (!this.hasPool(submission.profile.pool)) throw queueUnavailable();
     const id = submission.run ?? this.newRunId();
     if (gatewayOf(id) !== this.#options.gateway || this.#runs.has(id)) {
       throw new TypeError('not a fresh run id of this gateway');
@@ -245,6 +258,7 @@ export class RunClient {
   }
 
   #onMessage(message: Msg): void {
+    this.#warmth.heard();
     const [, , id] = message.subject.split('.');
     if (id === undefined) return;
     if (!this.#runs.has(id) && this.#followed.readersOf(id) === 0) return;
@@ -262,6 +276,7 @@ export class RunClient {
 
   #sweep(): void {
     const now = performance.now();
+    this.#warmth.tick();
     this.#runs.sweep();
     this.#followed.sweep(now, (run) => this.#runs.has(run));
   }

@@ -77,10 +77,10 @@ export class RunLog {
 
   /**
    * Claims the run (L1). Retries while NATS is away until `signal` aborts. `restart`: also one
-   * whose lost attempt had shown output. @throws StoreError
+   * whose lost attempt had shown output; `alone`: also a suspect. @throws StoreError
    */
-  async open(signal: AbortSignal, restart = false): Promise<Opened> {
-    const options = { claimant: this.#claimant, restart, now: this.#now };
+  async open(signal: AbortSignal, { restart = false, alone = false } = {}): Promise<Opened> {
+    const options = { claimant: this.#claimant, restart, alone, now: this.#now };
     const claim = await claimRun(this.#link, this.run, options, signal);
     const { attempt, lostBefore } = claim;
     this.#packer.begin({ attempt, lostBefore, next: claim.opened.kind === 'started' ? 2 : 1 });
@@ -102,6 +102,19 @@ export class RunLog {
       setImmediate(() => this.#flush());
     }
     return this.#window.isFull ? this.#room(signal) : undefined;
+  }
+
+  /**
+   * Resolves when everything that was added so far is stored. Rejects with the reason of an abort;
+   * a claim that has run out is never waited for in vain, because the run is stopped for it.
+   */
+  async stored(signal: AbortSignal): Promise<void> {
+    this.#flush();
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#window.isEmpty || (await this.#confirm())) return;
+      await abortableSleep(ROOM_RETRY_MS, signal);
+    }
   }
 
   /**

@@ -68,6 +68,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   idempotency_conflict: caller(409),
   events_expired: caller(410),
   deadline_too_short: caller(400),
+  context_length_exceeded: caller(400),
 
   too_many_outstanding: {
     status: 429,
@@ -123,6 +124,12 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   idle_timeout: failed(504),
   run_timeout: failed(504),
   deadline_exceeded: failed(504),
+
+  agent_failed: failed(502),
+  // The agent's own word that nothing has happened which must not happen twice.
+  agent_unavailable: busy(5_000),
+  too_many_steps: failed(502),
+  invalid_structured_output: failed(502),
 
   worker_lost: failed(502),
   too_many_attempts: failed(502),
