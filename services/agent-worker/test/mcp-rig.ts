@@ -79,8 +79,8 @@ export async function startMcpRig(options: RigOptions = {}): Promise<McpRig> {
       return status;
     },
     tool,
-    call: (name, input = {}, signal = new AbortController().signal) =>
-      tool(name).run(input, { signal, run: 'run', requestId: 'request', callId: 'call' }),
+    call: async (name, input = {}, signal = new AbortController().signal) =>
+      await tool(name).run(input, { signal, run: 'run', requestId: 'request', callId: 'call' }),
     failure: async (...args) => {
       const outcome = await rig.call(...args).catch((thrown: unknown) => toError(thrown));
       if (typeof outcome === 'string') assert.fail(`no failure but: ${outcome.slice(0, 200)}`);
@@ -105,6 +105,8 @@ export interface HttpServer {
   kill(): Promise<void>;
   /** Another process at the same address. */
   restart(): Promise<void>;
+  /** Kills it, and leaves nothing. */
+  close(): Promise<void>;
 }
 
 export async function startHttpServer(flags: readonly string[] = []): Promise<HttpServer> {
@@ -143,6 +145,10 @@ export async function startHttpServer(flags: readonly string[] = []): Promise<Ht
       const times = idsIn(await readLines(diaryPath), 'port').length;
       child = start(port);
       await listening(times + 1);
+    },
+    close: async () => {
+      await kill();
+      await rm(folder, { recursive: true });
     },
   };
 }
