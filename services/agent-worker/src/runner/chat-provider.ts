@@ -4,7 +4,7 @@ import type { RunEvent } from '@switchboard/contract';
 export interface ChatCall {
   /** OpenAI's chat completion request, ready to be sent. */
   readonly body: ProviderRequest;
-  /** Sent as `x-request-id`, so that the provider's logs and ours can be joined. */
+  /** Sent as `x-client-request-id`, so that the provider's logs and ours can be joined. */
   readonly requestId: string;
   /** Closes the socket at once, whatever the call is doing. */
   readonly signal: AbortSignal;
