@@ -52,6 +52,7 @@ export class OpenAiProvider implements ChatProvider {
 
   async open(call: ChatCall): Promise<Answer> {
     let response: Response;
+    call.onSend?.();
     try {
       response = await this.#client
         .post('/chat/completions', {

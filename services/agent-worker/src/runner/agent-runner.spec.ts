@@ -67,7 +67,10 @@ afterEach(() => mock.timers.reset());
 function start(provider: ChatProvider, fields: Record<string, unknown> = {}, agent = 'assistant') {
   const profile = AgentProfile.parse({ name: 'assistant', model: 'm', ...fields });
   const runner = new AgentRunner([profile], provider, () => 1);
-  const log = { warn: () => {}, info: (entry: object) => void waits.push(entry) };
+  const log = {
+    warn: () => {},
+    info: (entry: object) => void ('waitMs' in entry && waits.push(entry)),
+  };
   const context = { run: REQUEST.run, requestId: 'request-1', attempt: 1, log };
   return runner.run({ ...REQUEST, agent }, { ...context, signal: stop.signal });
 }

@@ -3,6 +3,7 @@ import type { AgentProfile, RunEvent, RunRequest } from '@switchboard/contract';
 import type { ChatProvider } from './chat-provider.ts';
 import { ModelTurn } from './model-turn.ts';
 import { buildProviderRequest } from './provider-request.ts';
+import { RunAccount } from './run-account.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
 import type { RunnerContext } from './runner-context.ts';
 
@@ -40,16 +41,28 @@ export class AgentRunner {
     const body = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
     const [provider, random] = [this.#provider, this.#random];
-    const turn = new ModelTurn({ provider, profile, body, timer, context, random });
+    const account = new RunAccount(context, profile.name);
+    const turn = new ModelTurn({ provider, profile, body, timer, context, account, random });
     const batch: RunEvent[] = [];
     try {
       for (let more = true; more;) {
         more = await turn.read(batch);
+        // The reader may leave with the last event.
+        if (!more) account.end('completed');
         for (const event of batch) yield event;
         batch.length = 0;
       }
+    } catch (thrown) {
+      turn.close();
+      if (context.signal.aborted) throw thrown;
+      account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
+      // What failed has cost something, too.
+      const used = account.takeEvent();
+      if (used !== undefined) yield used;
+      throw thrown;
     } finally {
       turn.close();
+      account.close();
       timer.close();
     }
   }

@@ -1,13 +1,17 @@
-import type { RunEvent } from '@switchboard/contract';
+import type { RunEvent, Usage } from '@switchboard/contract';
 
-/** One call of the model endpoint. */
+/** One call of a model endpoint. */
 export interface ChatCall {
+  /** The endpoint's name in the agents' file; left out: the default one. */
+  readonly provider?: string | undefined;
   /** OpenAI's chat completion request, ready to be sent. */
   readonly body: ProviderRequest;
   /** Sent as `x-client-request-id`, so that the provider's logs and ours can be joined. */
   readonly requestId: string;
   /** Closes the socket at once, whatever the call is doing. */
   readonly signal: AbortSignal;
+  /** Called when the request goes out: a call that waited in vain has cost nothing. */
+  readonly onSend?: (() => void) | undefined;
 }
 
 export interface ProviderRequest {
@@ -17,10 +21,12 @@ export interface ProviderRequest {
   readonly [field: string]: unknown;
 }
 
-/** What the runner needs of a model endpoint. Both calls throw a {@link ProviderFailure}. */
+/** What the runner needs of model endpoints. The calls throw a {@link ProviderFailure}. */
 export interface ChatProvider {
   /** Sends the request; resolves when the answer's headers are here and promise success. */
   open(call: ChatCall): Promise<Answer>;
+  /** What so many tokens of a call's model cost, in US dollars; undefined: the price is unknown. */
+  cost?(call: Pick<ChatCall, 'body' | 'provider'>, usage: Usage): number | undefined;
 }
 
 /** An answer on its way. It is read piece by piece: who does not read slows the provider down. */

@@ -1,9 +1,13 @@
 import timers from 'node:timers/promises';
-import { toError } from '@switchboard/contract';
+import { SwitchboardError, toError } from '@switchboard/contract';
 import type { AgentProfile, RunEvent } from '@switchboard/contract';
-import type { Answer, ChatCall, ChatProvider, ProviderRequest } from './chat-provider.ts';
+import { CallMeter } from './call-meter.ts';
+import type { Answer, ChatProvider, ProviderRequest } from './chat-provider.ts';
+import { ProviderAsk, choicesOf } from './provider-ask.ts';
+import type { ProviderChoice } from './provider-ask.ts';
 import { ProviderFailure } from './provider-failure.ts';
-import { retryDelayMs } from './retry-delay.ts';
+import { RETRY_LONGEST_MS, retryDelayMs } from './retry-delay.ts';
+import type { RunAccount } from './run-account.ts';
 import type { RunTimer } from './run-timer.ts';
 import type { RunnerContext } from './runner-context.ts';
 
@@ -13,27 +17,32 @@ export interface TurnOptions {
   readonly body: ProviderRequest;
   readonly timer: RunTimer;
   readonly context: RunnerContext;
+  readonly account: RunAccount;
   readonly random: () => number;
 }
 
 /**
- * One answer of the model, in as many calls of the provider as it takes.
+ * One answer of the model, in as many calls of as many providers as it takes.
  *
- * - I1: the provider is called again only while nothing of this answer has been shown.
+ * - I1: a provider is called again, or another one, only while nothing of this answer has been shown.
  * - I2: when the run's signal aborts, the provider's socket is closed at once.
  * - I3: however it ends, `close` leaves no timer, no listener and no connection in use.
+ * - I4: what a call has used is in the account when it is over; the answer's `usage` event is the
+ *   run's total.
  */
 export class ModelTurn implements Answer {
   readonly #options: TurnOptions;
-  readonly #call: ChatCall;
+  readonly #choices: readonly ProviderChoice[];
+  #position = 0;
+  #ask: ProviderAsk | undefined;
   #answer: Answer | undefined;
+  #meter: CallMeter | undefined;
   #shown = false;
   #retries = 0;
 
   constructor(options: TurnOptions) {
     this.#options = options;
-    const { body, context, timer } = options;
-    this.#call = { body, requestId: context.requestId, signal: timer.signal };
+    this.#choices = choicesOf(options.profile, options.body);
   }
 
   /**
@@ -43,55 +52,121 @@ export class ModelTurn implements Answer {
    */
   async read(into: RunEvent[]): Promise<boolean> {
     const { timer } = this.#options;
+    const start = into.length;
     for (;;) {
       try {
-        this.#call.signal.throwIfAborted();
-        timer.waiting();
-        this.#answer ??= await this.#open();
-        const more = await this.#answer.read(into);
-        timer.received();
+        timer.signal.throwIfAborted();
+        const more = await this.#readOn(into);
+        if (more && into.length === start) continue;
+        if (!more) this.#sayUsage(into);
         this.#shown = true;
         return more;
       } catch (thrown) {
-        this.#call.signal.throwIfAborted();
-        this.close();
-        logFailure(thrown, this.#options.context);
-        if (this.#shown) throw thrown;
-        timer.retrying();
-        await this.#waitForRetry(thrown);
-        this.#retries += 1;
+        await this.#recover(thrown);
       }
     }
   }
 
-  /** Gives the connection back, or closes it. Idempotent. */
+  /** Gives the connection back, or closes it. What its call has used is known then. Idempotent. */
   close(): void {
-    this.#answer?.close();
-    this.#answer = undefined;
+    this.#closeCall();
+    this.#ask?.close();
   }
 
-  async #open(): Promise<Answer> {
-    const { provider, timer } = this.#options;
-    const answer = await provider.open(this.#call);
+  async #readOn(into: RunEvent[]): Promise<boolean> {
+    const { timer } = this.#options;
+    this.#ask ??= this.#begin();
+    timer.waiting();
+    this.#answer ??= await this.#open(this.#ask);
+    const start = into.length;
+    const more = await this.#answer.read(into);
+    this.#meter?.take(into, start);
+    timer.received();
+    return more;
+  }
+
+  #begin(): ProviderAsk {
+    const { context, timer } = this.#options;
+    const choice = this.#choices[this.#position];
+    if (choice === undefined) throw new TypeError('there is no such provider to ask');
+    const ask = new ProviderAsk(choice, timer.signal);
+    const run = context.run;
+    timer.asking((error) => {
+      if (this.#shown || this.#position + 1 >= this.#choices.length) return false;
+      context.log.info({ run, code: error.code }, 'a provider is given up');
+      ask.giveUp(error);
+      return true;
+    });
+    return ask;
+  }
+
+  async #open({ choice, signal }: ProviderAsk): Promise<Answer> {
+    const { account, context, provider, timer } = this.#options;
+    const meter = new CallMeter(choice.body);
+    this.#meter = meter;
+    const onSend = (): void => {
+      meter.sent();
+      account.calls += 1;
+    };
+    const { requestId } = context;
+    let answer: Answer;
+    try {
+      answer = await provider.open({ ...choice, requestId, signal, onSend });
+    } catch (thrown) {
+      if (!signal.aborted) meter.refused();
+      throw thrown;
+    }
     // Without a stream the headers are the first sign of life; silence after them is idleness.
-    if (!this.#call.body.stream) {
+    if (!choice.body.stream) {
       timer.received();
       timer.waiting();
     }
     return answer;
   }
 
-  /** Returns when the provider is to be called again; throws when it is not. */
-  async #waitForRetry(thrown: unknown): Promise<void> {
-    const { context, profile, random, timer } = this.#options;
+  /** The answer is whole: the total of the run comes before its `completed`. */
+  #sayUsage(into: RunEvent[]): void {
+    this.close();
+    const total = this.#options.account.takeEvent();
+    if (total !== undefined) into.splice(-1, 0, total);
+  }
+
+  #closeCall(): void {
+    this.#answer?.close();
+    this.#answer = undefined;
+    const used = this.#meter?.used();
+    this.#meter = undefined;
+    if (used === undefined || this.#ask === undefined) return;
+    const { account, provider } = this.#options;
+    account.add({ ...used, cost: provider.cost?.(this.#ask.choice, used.usage) });
+  }
+
+  /** Returns when a provider is to be called again; throws when none is. */
+  async #recover(thrown: unknown): Promise<void> {
+    const { context, timer } = this.#options;
+    const signal = this.#ask?.signal;
+    const failure: unknown = signal?.aborted === true ? signal.reason : thrown;
+    this.#closeCall();
+    timer.signal.throwIfAborted();
+    logFailure(failure, this.#choices[this.#position]?.provider, context);
+    if (this.#shown) throw failure;
+    if (await this.#waitForRetry(failure)) return;
+    this.#fallBack(failure);
+  }
+
+  /** False: the provider is not to be called again. */
+  async #waitForRetry(failure: unknown): Promise<boolean> {
+    const { account, context, profile, random, timer } = this.#options;
     const retries = this.#retries;
-    if (!(thrown instanceof ProviderFailure) || !thrown.retryable) throw thrown;
-    if (retries >= profile.max_retries) throw thrown;
-    const waitMs = retryDelayMs(retries, thrown.retryAfterMs, random);
+    if (!(failure instanceof ProviderFailure) || !failure.retryable) return false;
+    if (retries >= profile.max_retries) return false;
+    const waitMs = retryDelayMs(retries, failure.retryAfterMs, random);
     // A wait that outlasts the first token's limit would only hide the provider's own reason.
-    if (waitMs === undefined || waitMs >= timer.firstTokenLeftMs) throw thrown;
+    if (waitMs === undefined || waitMs >= timer.firstTokenLeftMs) return false;
+    if (waitMs > RETRY_LONGEST_MS && this.#position + 1 < this.#choices.length) return false;
+    timer.retrying();
     const { run, requestId } = context;
-    const fields = { run, requestId, code: thrown.code, retry: retries + 1, waitMs };
+    const fields = { run, requestId, code: failure.code, retry: retries + 1, waitMs };
     context.log.info(fields, 'calling the provider again');
     try {
       await timers.setTimeout(waitMs, undefined, { signal: timer.signal });
@@ -99,14 +174,39 @@ export class ModelTurn implements Answer {
       timer.signal.throwIfAborted();
       throw interrupted;
     }
+    this.#retries += 1;
+    account.retries += 1;
+    return true;
+  }
+
+  /** @throws the failure when no other provider is to be asked */
+  #fallBack(failure: unknown): void {
+    const { account, context } = this.#options;
+    const [failed, next] = this.#choices.slice(this.#position);
+    if (failed === undefined || next === undefined || !goesElsewhere(failure)) throw failure;
+    this.#ask?.close();
+    this.#ask = undefined;
+    this.#position += 1;
+    this.#retries = 0;
+    account.fallbacks += 1;
+    const { run, requestId } = context;
+    const fields = { run, requestId, code: failure.code, from: failed.provider, to: next.provider };
+    context.log.warn(fields, 'asking the next provider');
   }
 }
 
+/** Whether another provider may do better. */
+function goesElsewhere(failure: unknown): failure is SwitchboardError {
+  if (failure instanceof ProviderFailure) return failure.elsewhere;
+  if (!(failure instanceof SwitchboardError)) return false;
+  return failure.code === 'first_token_timeout' || failure.code === 'idle_timeout';
+}
+
 /** The code and its cause; not the message, in which a provider may have quoted the prompt. */
-function logFailure(thrown: unknown, context: RunnerContext): void {
-  if (!(thrown instanceof ProviderFailure)) return;
+function logFailure(failure: unknown, provider: string | undefined, context: RunnerContext): void {
+  if (!(failure instanceof SwitchboardError)) return;
   const { run, requestId, attempt, log } = context;
-  const { code, cause } = thrown;
+  const { code, cause } = failure;
   const reason = cause === undefined ? {} : { reason: toError(cause).message };
-  log.warn({ run, requestId, attempt, code, ...reason }, 'the provider failed');
+  log.warn({ run, requestId, attempt, provider, code, ...reason }, 'the provider failed');
 }

@@ -1,13 +1,22 @@
 import { SwitchboardError } from '@switchboard/contract';
 import type { ErrorCode, ErrorDetails } from '@switchboard/contract';
 
-/** A model endpoint's failure, and whether it may pass if the provider is simply called again. */
+interface FailureDetails extends ErrorDetails {
+  /** Whether it may pass if the same provider is simply called again. */
+  readonly retryable: boolean;
+  /** Whether another provider may do better; default: unless the request itself was refused. */
+  readonly elsewhere?: boolean | undefined;
+}
+
+/** A model endpoint's failure, and who may be called after it. */
 export class ProviderFailure extends SwitchboardError {
   readonly retryable: boolean;
+  readonly elsewhere: boolean;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails & { retryable: boolean }) {
+  constructor(code: ErrorCode, message: string, details: FailureDetails) {
     super(code, message, details);
     this.name = 'ProviderFailure';
     this.retryable = details.retryable;
+    this.elsewhere = details.elsewhere ?? code !== 'provider_rejected';
   }
 }

@@ -2,7 +2,7 @@ import { SwitchboardError } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
 
 export interface RunLimits {
-  /** From the start of the run, retries included, to the first token. */
+  /** From asking a model, retries included, to its first token. */
   readonly firstTokenMs: number;
   /** Longest wait for the provider between two tokens. */
   readonly idleMs: number;
@@ -19,6 +19,9 @@ export function limitsOf(profile: AgentProfile, stream: boolean): RunLimits {
   };
 }
 
+/** Is given a time-out that need not end the run; says whether it took it. */
+export type Spare = (error: SwitchboardError) => boolean;
+
 /**
  * The one signal of a run: aborted with the caller's reason, or with the time-out that passed
  * first. Time in which nobody waits for the provider (a slow reader) counts only for the run.
@@ -33,6 +36,9 @@ export class RunTimer {
   readonly #parent: AbortSignal;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
+  /** Since when the present model is asked. */
+  #askedMs: number;
+  #spare: Spare | undefined;
   #timer: NodeJS.Timeout | undefined;
   #firstToken = true;
   /** Since when the run waits for the provider; undefined while it does not. */
@@ -43,6 +49,7 @@ export class RunTimer {
     this.#parent = parent;
     this.#nowMs = nowMs;
     this.#startedMs = nowMs();
+    this.#askedMs = this.#startedMs;
     if (parent.aborted) {
       this.#onParentAbort();
       return;
@@ -53,6 +60,16 @@ export class RunTimer {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /**
+   * A model is asked, for the next step of the run or because another one has failed: the limit for
+   * the first token counts from now. What `spare` takes, does not end the run.
+   */
+  asking(spare?: Spare): void {
+    this.#askedMs = this.#nowMs();
+    this.#spare = spare;
+    this.retrying();
   }
 
   /** From now on the provider is waited for. */
@@ -77,8 +94,8 @@ export class RunTimer {
 
   /** How long a retry may wait so that a token could still come in time. */
   get firstTokenLeftMs(): number {
-    const allowedMs = Math.min(this.#limits.firstTokenMs, this.#limits.runMs);
-    return this.#startedMs + allowedMs - this.#nowMs();
+    const { firstTokenMs, runMs } = this.#limits;
+    return Math.min(this.#askedMs + firstTokenMs, this.#startedMs + runMs) - this.#nowMs();
   }
 
   /** Leaves no timer and no listener behind. Idempotent. */
@@ -103,7 +120,7 @@ export class RunTimer {
   /** When the present wait, or one that began now, would be too long. */
   #waitLimitMs(nowMs: number): number {
     return this.#firstToken
-      ? this.#startedMs + this.#limits.firstTokenMs
+      ? this.#askedMs + this.#limits.firstTokenMs
       : (this.#waitingSinceMs ?? nowMs) + this.#limits.idleMs;
   }
 
@@ -123,7 +140,15 @@ export class RunTimer {
   };
 
   #expire(code: 'run_timeout' | 'first_token_timeout' | 'idle_timeout', message: string): void {
-    this.#controller.abort(new SwitchboardError(code, message));
+    const error = new SwitchboardError(code, message);
+    if (code === 'run_timeout' || this.#spare?.(error) !== true) {
+      this.#controller.abort(error);
+      return;
+    }
+    // Nobody is waited for until the next one is asked.
+    this.#waitingSinceMs = undefined;
+    this.#firstToken = false;
+    this.#arm(this.#nowMs());
   }
 }
 
