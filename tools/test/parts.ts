@@ -65,6 +65,13 @@ export const PARTS: readonly Part[] = [
     concurrency: 1,
     apart: true,
   },
+  {
+    ...tests('real', 'a model server that nobody here wrote', named('real')),
+    testTimeoutMs: 5 * MINUTE_MS,
+    timeoutMs: 15 * MINUTE_MS,
+    concurrency: 1,
+    apart: true,
+  },
 ];
 
 /** Test files outside `src`: they need processes, and are named after what they do with them. */
@@ -83,7 +90,8 @@ export function filesOf(part: Part, root: string): readonly string[] {
 
 function isUnit(file: string): boolean {
   return (
-    !/\.(int|fault|storm|drill)\.spec\.ts$/.test(file) && !file.startsWith(join('tools', 'tidy'))
+    !/\.(int|fault|storm|drill|real)\.spec\.ts$/.test(file) &&
+    !file.startsWith(join('tools', 'tidy'))
   );
 }
 
