@@ -25,7 +25,7 @@ export interface Outcome {
   /** `completed`, or the code that it failed with. */
   readonly code: string;
   readonly error: Error | undefined;
-  /** The last usage event. */
+  /** The last usage event; undefined: there was none, or it said that nothing was used. */
   readonly used: Used | undefined;
   /** Calls at each provider. */
   readonly calls: Readonly<Record<ProviderName, number>>;
@@ -137,6 +137,7 @@ function usedIn(events: readonly RunEvent[]): Used | undefined {
   const said = events.findLast((event) => event.type === 'usage');
   if (said === undefined) return undefined;
   const { prompt_tokens: prompt, completion_tokens: completion } = said.usage;
+  if (said.usage.total_tokens === 0) return undefined;
   return { prompt, completion, estimated: said.estimated === true, cost: said.cost };
 }
 

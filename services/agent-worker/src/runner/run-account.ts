@@ -60,6 +60,15 @@ export class RunAccount {
     };
   }
 
+  /**
+   * The same for a run that failed. That nothing was used is said, too: else its caller would be
+   * charged for what a run might have used.
+   */
+  takeFinal(): UsageEvent | undefined {
+    if (this.#usage !== undefined) return this.takeEvent();
+    return { type: 'usage', usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } };
+  }
+
   /** How the run ended: `completed`, or an error code. The first word counts. */
   end(outcome: string): void {
     this.#outcome ??= outcome;
