@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   'provider_rate_limited',
   'provider_error',
   'provider_unreachable',
+  'provider_unavailable',
   'provider_bad_response',
   'provider_stream_cut',
   'first_token_timeout',

@@ -75,6 +75,11 @@ export const WORKER_OPTIONS = option.defineOptions({
   }),
 });
 
+/** What is to be done when there is no model endpoint; the two variables stand before it. */
+export const NO_ENDPOINT =
+  'set the first to the address of a model endpoint, such as http://127.0.0.1:11434/v1, ' +
+  "the second to a key for OpenAI's own, or both";
+
 export type WorkerConfig = Config<typeof WORKER_OPTIONS>;
 
 /** @throws ConfigError with every problem, by name and never by value. */
@@ -82,11 +87,10 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   return option.readConfig(WORKER_OPTIONS, env, [
     {
       variables: ['OPENAI_BASE_URL', 'OPENAI_API_KEY'],
-      holds: ({ openaiBaseUrl, openaiApiKey }) =>
-        openaiBaseUrl !== undefined || openaiApiKey !== undefined,
-      message:
-        'set the first to the address of a model endpoint, such as http://127.0.0.1:11434/v1, ' +
-        "the second to a key for OpenAI's own, or both",
+      // A file of agents may name endpoints of its own: `endpointsOf` looks at that.
+      holds: ({ agentsFile, openaiBaseUrl, openaiApiKey }) =>
+        (agentsFile ?? openaiBaseUrl ?? openaiApiKey) !== undefined,
+      message: NO_ENDPOINT,
     },
     {
       variables: ['WORKER_POOL'],
@@ -95,6 +99,17 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
     },
     ...option.NATS_CHECKS,
   ]);
+}
+
+/**
+ * A secret that the agents' file names, such as a provider's key. @throws ConfigError when it is
+ * there twice, or its file cannot be read
+ */
+export function readNamedSecret(
+  name: string,
+  env: Environment = process.env,
+): option.Secret | undefined {
+  return option.readSecret(name, env);
 }
 
 /** What a drain needs besides the longest run: time to store its end. */

@@ -17,14 +17,14 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { coversRuns, readWorkerConfig } from './config.ts';
+import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { OpenAiProvider } from './llm/openai-provider.ts';
+import { endpointsOf } from './llm/endpoints-of.ts';
+import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 try {
   await start(readWorkerConfig());
@@ -38,7 +38,9 @@ try {
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
+  const file = loadAgentsFile(config.agentsFile, builtIn);
+  const { agents: profiles } = file;
+  const endpoints = endpointsOf(file, config, readNamedSecret);
   checkAgents(config, profiles, log);
   const link = NatsLink.open({
     ...natsAddress(config),
@@ -46,11 +48,7 @@ async function start(config: WorkerConfig): Promise<void> {
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new OpenAiProvider({
-    baseUrl: config.openaiBaseUrl ?? OPENAI_URL,
-    apiKey: config.openaiApiKey?.reveal(),
-    connections: config.poolSize,
-  });
+  const provider = new Providers(endpoints, log);
   const server = new AgentServer({
     link,
     pool: config.workerPool,
@@ -85,7 +83,7 @@ async function start(config: WorkerConfig): Promise<void> {
 interface Parts {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: OpenAiProvider;
+  readonly provider: Providers;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;

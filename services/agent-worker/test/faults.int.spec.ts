@@ -45,6 +45,8 @@ describe('a stream', () => {
       const { value } = await run.next();
       assert.equal(value?.type, 'text.delta');
     }
+    const { value: used } = await run.next();
+    assert.ok(used?.type === 'usage' && used.usage.completion_tokens === 3);
     await assert.rejects(run.next(), { code: 'provider_bad_response' });
   });
 });

@@ -6,6 +6,7 @@ import type { RunEvent, RunRequest } from '@switchboard/contract';
 import { startSimulator } from '@switchboard/llm-simulator';
 import type { RunRecord, SimulatorStats } from '@switchboard/llm-simulator';
 import { OpenAiProvider } from '../src/llm/openai-provider.ts';
+import { Providers } from '../src/llm/providers.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
 
 const SILENT = { info: () => {}, warn: () => {} };
@@ -36,7 +37,8 @@ export async function startRig(
 ): Promise<Rig> {
   const simulator = await startSimulator({ host: '127.0.0.1', port: 0 });
   const baseUrl = `${simulator.url}/v1`;
-  const provider = new OpenAiProvider({ baseUrl, apiKey: 'key-for-tests', connections });
+  const shared = { apiKey: 'key-for-tests', connections, prices: {} };
+  const provider = new Providers([{ name: 'default', baseUrl, ...shared }], SILENT);
   const profile = AgentProfile.parse({ name: 'sim/*', model: '*', max_retries: 0, ...fields });
   const runner = new AgentRunner([profile], provider, () => 0.02);
   return {
@@ -86,7 +88,7 @@ export function portOf(server: Server): number {
 
 let sequence = 0;
 
-function requestOf(script: string, options: RunOptions): RunRequest {
+export function requestOf(script: string, options: RunOptions): RunRequest {
   sequence += 1;
   return {
     v: 1,

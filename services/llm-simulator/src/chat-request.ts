@@ -46,7 +46,11 @@ export class RequestError extends Error {
 
 /** @throws {RequestError} when it is not JSON, or names no model or messages. */
 export function readChatRequest(body: string): ChatRequest {
-  const request = fields(parseJson(body));
+  return readRequest(fields(parseJson(body)), body);
+}
+
+/** The same of a body that has been parsed; undefined: it is no object. */
+export function readRequest(request: Fields | undefined, body: string): ChatRequest {
   if (request === undefined) throw new RequestError('The body must be a JSON object.', null);
   const { model, messages } = request;
   if (typeof model !== 'string' || model === '') {
@@ -81,7 +85,7 @@ function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function parseJson(body: string): unknown {
+export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {

@@ -5,20 +5,13 @@ import { nowMs } from './clock.ts';
 import type { Pacing } from './pacing.ts';
 import type { RunLog, RunRecord } from './run-log.ts';
 import type { Fault, StreamFault } from './script.ts';
-import {
-  ChunkWriter,
-  completionJson,
-  SCRIPTED_ERROR_JSON,
-  STREAM_ERROR_JSON,
-  type Envelope,
-} from './wire.ts';
+import { SCRIPTED_ERROR_JSON, type AnswerWriter } from './wire.ts';
 
 export interface RunOptions {
   readonly response: ServerResponse;
   readonly answer: Answer;
-  readonly envelope: Envelope;
+  readonly writer: AnswerWriter;
   readonly stream: boolean;
-  readonly includeUsage: boolean;
   readonly pacing: Pacing;
   readonly fault: Fault | undefined;
   readonly record: RunRecord;
@@ -38,7 +31,7 @@ const HTML = '<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>\
 export class Run {
   readonly #options: RunOptions;
   readonly #response: ServerResponse;
-  readonly #chunks: ChunkWriter | undefined;
+  readonly #chunks: AnswerWriter | undefined;
   /** Number of tokens after which the answer, or its fault, ends it. */
   readonly #tokensEnd: number;
   readonly #streamFault: StreamFault | undefined;
@@ -51,12 +44,12 @@ export class Run {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RunOptions) {
-    const { answer, envelope, fault, includeUsage, pacing, record, response, stream } = options;
+    const { answer, fault, pacing, record, response, stream, writer } = options;
     this.#options = options;
     this.#response = response;
     this.#streamFault = fault !== undefined && 'afterTokens' in fault ? fault : undefined;
     this.#tokensEnd = Math.min(tokenCount(answer), this.#streamFault?.afterTokens ?? Infinity);
-    this.#chunks = stream ? new ChunkWriter(answer, envelope, includeUsage) : undefined;
+    this.#chunks = stream ? writer : undefined;
     this.#dueMs = record.startedAtMs + pacing.thinkMs();
     response.once('finish', () => this.#end(fault === undefined ? 'finished' : 'faulted'));
     response.once('close', () => this.#end('aborted'));
@@ -86,7 +79,7 @@ export class Run {
   }
 
   /** Writes the tokens that are due, then waits for the next one. */
-  #step(chunks: ChunkWriter, opening = ''): void {
+  #step(chunks: AnswerWriter, opening = ''): void {
     const atMs = nowMs();
     let text = opening;
     let room = TOKENS_PER_WRITE_MAX;
@@ -105,7 +98,7 @@ export class Run {
     }
   }
 
-  #endStream(chunks: ChunkWriter, text: string): void {
+  #endStream(chunks: AnswerWriter, text: string): void {
     switch (this.#streamFault?.kind) {
       case undefined:
         this.#response.end(text + chunks.closing());
@@ -114,7 +107,7 @@ export class Run {
         this.#response.end(text + chunks.broken());
         break;
       case 'error_chunk':
-        this.#response.end(`${text}data: ${STREAM_ERROR_JSON}\n\n`);
+        this.#response.end(text + chunks.failure());
         break;
       case 'stall':
         this.#writeThen(text, () => undefined);
@@ -136,12 +129,12 @@ export class Run {
 
   #sendWhole(): void {
     this.#noteMade(Infinity);
-    const { answer, envelope } = this.#options;
-    const body = completionJson(answer, envelope);
+    const { writer } = this.#options;
+    const body = writer.wholeJson();
     const half = body.slice(0, body.length / 2);
     const kind = this.#streamFault?.kind;
     if (kind === 'malformed') return this.#send(200, half);
-    if (kind === 'error_chunk') return this.#send(200, STREAM_ERROR_JSON);
+    if (kind === 'error_chunk') return this.#send(200, writer.failureJson());
     if (kind === undefined) return this.#send(200, body);
     this.#response.writeHead(200, ['content-type', 'application/json']);
     return this.#writeThen(half, () => (kind === 'cut' ? this.#cut() : undefined));

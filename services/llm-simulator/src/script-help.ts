@@ -3,8 +3,8 @@ export const SCRIPT_HELP = `\
 llm-simulator: an OpenAI-compatible model server that does what a script says.
 
 Environment: HOST (127.0.0.1), PORT (0 = any free port).
-Routes: POST /v1/chat/completions, GET /v1/models, GET /script (this text), GET /stats,
-GET /log?request=<x-request-id>, POST /reset, GET /livez.
+Routes: POST /v1/chat/completions, POST /v1/responses, GET /v1/models, GET /script (this text),
+GET /stats, GET /log?request=<x-request-id>, POST /reset, GET /livez.
 
 A script is key=value,key=value and comes as the model's name (sim/ in front is allowed) or in the
 header x-simulator-script, which wins. A model name without = answers like a small chat model:

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 import { composeAnswer } from './answer.ts';
-import { readChatRequest, RequestError, type ChatRequest } from './chat-request.ts';
+import { CHAT_COMPLETIONS, RESPONSES, type Api } from './apis.ts';
+import { RequestError, type ChatRequest } from './chat-request.ts';
 import { Pacing } from './pacing.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 import { Run } from './run.ts';
@@ -63,7 +64,9 @@ class Simulator {
   #route(path: string): Route | undefined {
     switch (path) {
       case '/v1/chat/completions':
-        return { method: 'POST', handle: (request, response) => this.#chat(request, response) };
+        return this.#answering(CHAT_COMPLETIONS);
+      case '/v1/responses':
+        return this.#answering(RESPONSES);
       case '/v1/models':
         return get(() => ({ object: 'list', data: MODELS.map((id) => this.#model(id)) }));
       case '/script':
@@ -81,7 +84,11 @@ class Simulator {
     }
   }
 
-  #chat(request: IncomingMessage, response: ServerResponse): void {
+  #answering(api: Api): Route {
+    return { method: 'POST', handle: (request, response) => this.#answer(api, request, response) };
+  }
+
+  #answer(api: Api, request: IncomingMessage, response: ServerResponse): void {
     readBody(request, (body) => {
       try {
         if (body === undefined) {
@@ -90,7 +97,7 @@ class Simulator {
           response.setHeader('connection', 'close');
           sendJson(response, 413, errorJson(message));
         } else {
-          this.#run(request, response, body);
+          this.#run(api, request, response, body);
         }
       } catch (error) {
         this.#refuse(response, error);
@@ -98,8 +105,8 @@ class Simulator {
     });
   }
 
-  #run(request: IncomingMessage, response: ServerResponse, body: string): void {
-    const chat = readChatRequest(body);
+  #run(api: Api, request: IncomingMessage, response: ServerResponse, body: string): void {
+    const chat = api.read(body);
     const script = readScript(chat, request);
     this.#sequence += 1;
     const given = requestIdOf(request);
@@ -109,16 +116,17 @@ class Simulator {
     }
     const record = this.#runs.start(requestId, script.source, chat.stream);
     response.setHeader('x-request-id', requestId);
+    const answer = composeAnswer(script, chat);
+    const envelope = {
+      id: `${api.idPrefix}${this.#sequence}`,
+      model: chat.model,
+      createdSeconds: Math.floor(record.startedAtMs / 1_000),
+    };
     const run = new Run({
       response,
-      answer: composeAnswer(script, chat),
-      envelope: {
-        id: `chatcmpl-${this.#sequence}`,
-        model: chat.model,
-        createdSeconds: Math.floor(record.startedAtMs / 1_000),
-      },
+      answer,
+      writer: api.writer(answer, envelope, chat.includeUsage),
       stream: chat.stream,
-      includeUsage: chat.includeUsage,
       pacing: new Pacing(script, requestId),
       fault: record.attempt <= script.faultTimes ? script.fault : undefined,
       record,

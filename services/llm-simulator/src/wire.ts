@@ -8,8 +8,26 @@ export interface Envelope {
   readonly createdSeconds: number;
 }
 
-/** Writes the server-sent events of one answer. Built from strings by hand: it is the hot path. */
-export class ChunkWriter {
+/** How an API puts one answer on the wire. */
+export interface AnswerWriter {
+  /** What comes before the first token. */
+  opening(): string;
+  /** The token at a position, counted from 0 over reasoning and text. */
+  token(position: number): string;
+  /** What comes after the last token. */
+  closing(): string;
+  /** An event that stops in the middle of its JSON. */
+  broken(): string;
+  /** The error that ends a stream in its middle. */
+  failure(): string;
+  /** The body of an answer that is not streamed. */
+  wholeJson(): string;
+  /** What comes in its place, with a status of success, when it fails. */
+  failureJson(): string;
+}
+
+/** Writes a chat completion. Built from strings by hand: it is the hot path. */
+export class ChunkWriter implements AnswerWriter {
   readonly #answer: Answer;
   readonly #envelope: Envelope;
   readonly #includeUsage: boolean;
@@ -25,7 +43,7 @@ export class ChunkWriter {
     this.#tail = includeUsage ? ',"usage":null}\n\n' : '}\n\n';
   }
 
-  /** What comes before the first token: the role, and the name of the function if one is called. */
+  /** The role, and the name of the function if one is called. */
   opening(): string {
     const { tool } = this.#answer;
     const role = this.#delta('{"role":"assistant","content":' + (tool ? 'null}' : '""}'));
@@ -34,7 +52,6 @@ export class ChunkWriter {
     return role + this.#delta(`{"tool_calls":[{"index":0,${call.slice(1)}]}`);
   }
 
-  /** The token at a position, counted from 0 over reasoning and text. */
   token(position: number): string {
     const { reasoning, spoken, tool } = this.#answer;
     if (position < reasoning.length) {
@@ -45,7 +62,6 @@ export class ChunkWriter {
     return this.#delta(`{"tool_calls":[{"index":0,"function":{"arguments":${text}}}]}`);
   }
 
-  /** What comes after the last token. */
   closing(): string {
     const last = this.#delta('{}', `"${this.#answer.finishReason}"`);
     if (!this.#includeUsage) return `${last}data: [DONE]\n\n`;
@@ -54,9 +70,20 @@ export class ChunkWriter {
     return `${last}data: ${envelope},"choices":[],"usage":${usage}}\n\ndata: [DONE]\n\n`;
   }
 
-  /** A chunk that stops in the middle of its JSON. */
   broken(): string {
     return `${this.#head}{"content":"bro\n\n`;
+  }
+
+  failure(): string {
+    return `data: ${this.failureJson()}\n\n`;
+  }
+
+  wholeJson(): string {
+    return completionJson(this.#answer, this.#envelope);
+  }
+
+  failureJson(): string {
+    return errorJson(STREAM_ERROR.message, STREAM_ERROR);
   }
 
   #delta(delta: string, finishReason = 'null'): string {
@@ -65,7 +92,7 @@ export class ChunkWriter {
 }
 
 /** The body of an answer that is not streamed. */
-export function completionJson(answer: Answer, envelope: Envelope): string {
+function completionJson(answer: Answer, envelope: Envelope): string {
   const spoken = answer.spoken.join('');
   const message =
     answer.tool === undefined
@@ -100,9 +127,10 @@ export const SCRIPTED_ERROR_JSON: Readonly<Record<ErrorStatus, string>> = {
 };
 
 /** The error that ends a stream in its middle. */
-export const STREAM_ERROR_JSON = errorJson('The server had an error while it answered.', {
+export const STREAM_ERROR = {
+  message: 'The server had an error while it answered.',
   type: 'server_error',
-});
+};
 
 function envelopeJson(object: string, envelope: Envelope): string {
   const { id, createdSeconds } = envelope;

@@ -24,6 +24,7 @@ before(async () => {
       carol: RPM,
       dave: RPM,
       erin: RPM,
+      frank: RPM,
       filler: ['--outstanding', '1000'],
       watcher: ['--outstanding', '5', '--scope', 'api,act_for_users'],
       admin: ['--scope', 'api,admin'],
@@ -80,6 +81,21 @@ it('a run counts as the tokens that it used, whatever its answer looks like', as
   used += Number(await until(ended, { what: 'the end', timeoutMs: PATIENCE_MS, intervalMs: 50 }));
   await keys.untilStanding('alice', 'tokens', tokens - used);
   await keys.untilStanding('alice', 'requests', LIMIT - 5);
+});
+
+it('a run that failed counts as what it used until then, and as nothing if that is nothing', async () => {
+  await earlyInMinute();
+  const { tokens } = await keys.standing('frank');
+  const long = { stream: true, max_tokens: 50_000 };
+  const refused = await ask(keys.url(0), chatBody('sim/error=401', long), {
+    headers: headersOf('frank'),
+  });
+  assert.equal(refused.complete, false);
+  await keys.untilStanding('frank', 'tokens', tokens);
+  const cut = chatBody('sim/tokens=9,cut=3', long);
+  await ask(keys.url(1), cut, { headers: headersOf('frank') });
+  // Nobody has said what was used: a message and its text of five letters, and three tokens.
+  await keys.untilStanding('frank', 'tokens', tokens - (4 + 2) - 3);
 });
 
 it('a run that is cancelled before it began counts as no tokens', async () => {

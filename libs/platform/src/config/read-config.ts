@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './config-error.ts';
+import { secret } from './options.ts';
 import type { Option, Options } from './options.ts';
+import { Secret } from './secret.ts';
 
 /** `MAX_BODY_BYTES` as `maxBodyBytes`. */
 export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
@@ -61,6 +63,16 @@ export function readConfig<O extends Options>(
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/**
+ * A secret whose name somebody else has chosen, from `env` or the file that `<name>_FILE` names.
+ * Throws {@link ConfigError} when it is there in both, or the file cannot be read.
+ */
+export function readSecret(name: string, env: Environment): Secret | undefined {
+  const { problem, value } = readOption(name, secret({ doc: '' }), env);
+  if (problem !== undefined) throw new ConfigError([problem]);
+  return value instanceof Secret ? value : undefined;
 }
 
 interface Reading {

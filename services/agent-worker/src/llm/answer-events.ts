@@ -1,4 +1,5 @@
 import type { RunEvent, Usage } from '@switchboard/contract';
+import type { ChunkEvents } from './answers.ts';
 import { badResponse, errorInAnswer, streamCut } from './failures.ts';
 
 /**
@@ -6,7 +7,9 @@ import { badResponse, errorInAnswer, streamCut } from './failures.ts';
  * are ignored. It runs once for every token of every stream: plain checks, no schema, and no
  * objects but the events.
  */
-export class AnswerEvents {
+export class AnswerEvents implements ChunkEvents {
+  /** `[DONE]` ends a stream. */
+  readonly ended = false;
   readonly #secrets: readonly string[];
   #finishReason: string | undefined;
   #usage: Usage | undefined;

@@ -2,15 +2,26 @@ import { toError } from '@switchboard/contract';
 import type { RunEvent } from '@switchboard/contract';
 import type { Answer } from '../runner/chat-provider.ts';
 import { ProviderFailure } from '../runner/provider-failure.ts';
-import { AnswerEvents } from './answer-events.ts';
 import type { BodyReader } from './body-reader.ts';
 import { badResponse, streamCut } from './failures.ts';
 import { SseReader } from './sse-reader.ts';
 
+/** What makes run events of an API's chunks, or of its one whole answer. */
+export interface ChunkEvents {
+  /** Whether the provider has said why it stopped: the text is whole. */
+  readonly finished: boolean;
+  /** Whether nothing more will come, although the body has not ended. */
+  readonly ended: boolean;
+  /** Appends the events of one chunk, or of a whole answer. @throws ProviderFailure */
+  take(answer: unknown, into: RunEvent[]): void;
+  /** Appends what ends a run. @throws ProviderFailure when the provider did not finish. */
+  end(into: RunEvent[]): void;
+}
+
 /** An answer that comes as a stream of chunks. */
 export class StreamedAnswer implements Answer {
   readonly #reader: BodyReader;
-  readonly #events: AnswerEvents;
+  readonly #events: ChunkEvents;
   readonly #sse = new SseReader((data) => this.#takeData(data));
   #into: RunEvent[] = [];
   #seenData = false;
@@ -18,9 +29,9 @@ export class StreamedAnswer implements Answer {
   /** What broke the answer behind events that had to be handed over first. */
   #failure: Error | undefined;
 
-  constructor(reader: BodyReader, secrets: readonly string[]) {
+  constructor(reader: BodyReader, events: ChunkEvents) {
     this.#reader = reader;
-    this.#events = new AnswerEvents(secrets);
+    this.#events = events;
   }
 
   async read(into: RunEvent[]): Promise<boolean> {
@@ -70,6 +81,7 @@ export class StreamedAnswer implements Answer {
       return;
     }
     this.#events.take(parse(data), this.#into);
+    if (this.#events.ended) this.#done = true;
   }
 }
 
@@ -79,11 +91,11 @@ const WHOLE_MAX_BYTES = 32 * 1024 * 1024;
 /** An answer that comes in one piece. */
 export class WholeAnswer implements Answer {
   readonly #reader: BodyReader;
-  readonly #events: AnswerEvents;
+  readonly #events: ChunkEvents;
 
-  constructor(reader: BodyReader, secrets: readonly string[]) {
+  constructor(reader: BodyReader, events: ChunkEvents) {
     this.#reader = reader;
-    this.#events = new AnswerEvents(secrets);
+    this.#events = events;
   }
 
   async read(into: RunEvent[]): Promise<boolean> {

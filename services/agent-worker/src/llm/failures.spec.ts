@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { APIConnectionError, APIError } from 'openai';
 import { errors } from 'undici';
-import { errorInAnswer, failureOf, retryAfterOf } from './failures.ts';
+import { errorInAnswer, errorInResponse, failureOf, retryAfterOf } from './failures.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -109,4 +109,43 @@ test('an error inside an answer is provider_error with its message made safe', (
   assert.equal(failure.code, 'provider_error');
   assert.equal(failure.message, 'overloaded at [removed]');
   assert.equal(errorInAnswer({}, []).message, 'The model endpoint failed.');
+});
+
+test('another provider may help, unless the request itself was refused', () => {
+  for (const status of [400, 413, 422]) assert.equal(refused(status).elsewhere, false);
+  for (const status of [401, 402, 403, 404, 408, 429, 500, 503]) {
+    assert.equal(refused(status).elsewhere, true, String(status));
+  }
+});
+
+test('only what is not about the request says that the provider is ill', () => {
+  for (const status of [400, 401, 404, 409, 422, 429]) {
+    assert.equal(refused(status).ill, false, String(status));
+  }
+  for (const status of [408, 500, 503, 529]) assert.equal(refused(status).ill, true);
+  const text = new Headers({ 'content-type': 'text/plain' });
+  const bare = failureOf(APIError.generate(400, undefined, 'Bad Request', text), []);
+  assert.deepEqual([bare.code, bare.ill], ['provider_bad_response', false]);
+  const refusals = [{ type: 'invalid_request_error' }, { code: 400 }, { code: '422' }];
+  for (const error of refusals) assert.equal(errorInAnswer(error, []).ill, false);
+  for (const error of [{ message: 'x' }, { code: 500 }, { code: 'x' }]) {
+    assert.equal(errorInAnswer(error, []).ill, true);
+  }
+});
+
+test('a failed response blames the provider or the request, by its code', () => {
+  const failureFor = (code: string) => errorInResponse({ code, message: 'Why.' }, []);
+  for (const [code, expected] of [
+    ['server_error', 'provider_error'],
+    ['rate_limit_exceeded', 'provider_rate_limited'],
+    ['invalid_prompt', 'provider_rejected'],
+    ['invalid_image_url', 'provider_rejected'],
+  ] as const) {
+    assert.equal(failureFor(code).code, expected);
+  }
+  assert.deepEqual(
+    [failureFor('server_error').retryable, failureFor('invalid_prompt').elsewhere],
+    [true, false],
+  );
+  assert.equal(errorInResponse(null, []).code, 'provider_error');
 });

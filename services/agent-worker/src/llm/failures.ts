@@ -8,6 +8,8 @@ import { safeMessage } from './safe-message.ts';
 interface StatusRule {
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  /** Whether another provider may do better; default: unless the request itself was refused. */
+  readonly elsewhere?: boolean;
   /** What the caller reads; undefined: the provider's own message, made safe. */
   readonly message?: string;
 }
@@ -17,6 +19,11 @@ const AUTH: StatusRule = {
   code: 'provider_auth',
   retryable: false,
   message: 'The model endpoint refuses our credentials.',
+};
+const LIMITED: StatusRule = {
+  code: 'provider_rate_limited',
+  retryable: true,
+  message: 'The model endpoint limits our rate of requests.',
 };
 const FAILED: StatusRule = {
   code: 'provider_error',
@@ -30,14 +37,12 @@ const STATUS_RULES: Readonly<Record<number, StatusRule>> = {
   // Payment: the operator's account, nothing that the caller sent.
   402: AUTH,
   403: AUTH,
+  // The provider does not have this model, or this API.
+  404: { ...REJECTED, elsewhere: true },
   408: FAILED,
   // A lock on the provider's side that passes.
   409: FAILED,
-  429: {
-    code: 'provider_rate_limited',
-    retryable: true,
-    message: 'The model endpoint limits our rate of requests.',
-  },
+  429: LIMITED,
 };
 
 function ruleOf(status: number): StatusRule {
@@ -77,17 +82,22 @@ function statusFailure(
   const rule = ruleOf(status);
   const cause = causeOf(error, status);
   const retryable = rule.retryable && headers?.get('x-should-retry') !== 'false' && !isSpent(error);
-  if (rule === REJECTED || rule === FAILED) {
+  const rejected = rule.code === 'provider_rejected';
+  // Else a caller whose requests are refused could shut the provider for all others.
+  const ill = status >= 500 || status === 408;
+  if (rejected || rule === FAILED) {
     // A proxy's page, or a server without this API: the status is not about the request.
     if (headers?.get('content-type')?.includes('text/html') === true) {
-      return new ProviderFailure('provider_bad_response', WEB_PAGE, { retryable, cause });
+      return new ProviderFailure('provider_bad_response', WEB_PAGE, { retryable, ill, cause });
     }
-    if (rule === REJECTED && error.error === undefined) return badResponse(NOT_JSON, cause);
+    if (rejected && error.error === undefined) return badResponse(NOT_JSON, cause, { ill });
   }
   return new ProviderFailure(rule.code, rule.message ?? providerMessage(error, secrets), {
     retryable,
+    elsewhere: rule.elsewhere,
+    ill,
     // Which field was wrong is of no use where the fault is not the caller's.
-    param: rule === REJECTED && typeof error.param === 'string' ? error.param : undefined,
+    param: rejected && typeof error.param === 'string' ? error.param : undefined,
     retryAfterMs: rule.retryable && headers !== undefined ? retryAfterOf(headers) : undefined,
     cause,
   });
@@ -134,8 +144,12 @@ export function streamCut(cause?: unknown): ProviderFailure {
 }
 
 /** The answer is not what the API promises. `message` is public. */
-export function badResponse(message: string, cause?: unknown): ProviderFailure {
-  return new ProviderFailure('provider_bad_response', message, { retryable: false, cause });
+export function badResponse(
+  message: string,
+  cause?: unknown,
+  { ill }: { readonly ill?: boolean } = {},
+): ProviderFailure {
+  return new ProviderFailure('provider_bad_response', message, { retryable: false, ill, cause });
 }
 
 export function webPage(): ProviderFailure {
@@ -146,7 +160,33 @@ export function webPage(): ProviderFailure {
 export function errorInAnswer(error: unknown, secrets: readonly string[]): ProviderFailure {
   const text = messageIn(error);
   const message = text === undefined ? 'The model endpoint failed.' : safeMessage(text, secrets);
-  return new ProviderFailure('provider_error', message, { retryable: false });
+  const ill = !isAboutRequest(error);
+  return new ProviderFailure('provider_error', message, { retryable: false, ill });
+}
+
+/** Some servers refuse a request in an answer that begins with success. */
+function isAboutRequest(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('type' in error && error.type === 'invalid_request_error') return true;
+  const code = 'code' in error ? Number(error.code) : NaN;
+  return code >= 400 && code < 500;
+}
+
+/** Codes of a failed response for which the provider is to blame; the others name the request. */
+const RESPONSE_RULES: Readonly<Record<string, StatusRule>> = {
+  server_error: FAILED,
+  rate_limit_exceeded: LIMITED,
+  vector_store_timeout: FAILED,
+};
+
+/** The `error` of a failed response, or of an event that ends a stream of its own. */
+export function errorInResponse(error: unknown, secrets: readonly string[]): ProviderFailure {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  if (typeof code !== 'string') return errorInAnswer(error, secrets);
+  const rule = RESPONSE_RULES[code] ?? REJECTED;
+  const text = messageIn(error);
+  const message = text === undefined ? 'The model endpoint failed.' : safeMessage(text, secrets);
+  return new ProviderFailure(rule.code, message, { retryable: rule.retryable });
 }
 
 /** `retry-after-ms`, else `retry-after` as seconds or as a date; in milliseconds from now. */

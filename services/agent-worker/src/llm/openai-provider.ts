@@ -1,6 +1,9 @@
 import { OpenAI } from 'openai';
+import type { ProviderSettings } from '@switchboard/contract';
 import type { Answer, ChatCall, ChatProvider } from '../runner/chat-provider.ts';
 import { StreamedAnswer, WholeAnswer } from './answers.ts';
+import { apiOf } from './apis.ts';
+import type { Api } from './apis.ts';
 import { BodyReader } from './body-reader.ts';
 import { badResponse, failureOf, webPage } from './failures.ts';
 import { ProviderHttp, UnreadResponse } from './provider-http.ts';
@@ -8,28 +11,40 @@ import { ProviderHttp, UnreadResponse } from './provider-http.ts';
 export interface OpenAiProviderOptions {
   /** Where `/chat/completions` is, with its version: `https://host/v1`. */
   readonly baseUrl: string;
+  /** Which of OpenAI's APIs it speaks; default: chat completions. */
+  readonly api?: ProviderSettings['api'] | undefined;
   /** Undefined: the endpoint asks for none, as local model servers do. */
   readonly apiKey: string | undefined;
-  /** Most connections at once: one for each slot. */
+  /** Sent with every call. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Most connections, and calls, at once. */
   readonly connections: number;
 }
+
+/** A shorter header is no key, and too common a word to be taken out of messages. */
+const SECRET_LENGTH_MIN = 8;
 
 /** The longest time that a timer can hold: as good as none. */
 const NEVER_MS = 2_147_483_647;
 
 /**
- * Any endpoint with OpenAI's chat completions, through one client and one connection pool. The SDK
- * builds the request and its errors; its retries, time-outs and stream reader are not used: the
- * first ignore the signal while they wait, the second are the profile's, the third is slow.
+ * Any endpoint with OpenAI's chat completions or responses, through one client and one connection
+ * pool. The SDK builds the request and its errors; its retries, time-outs and stream reader are not
+ * used: the first ignore the signal while they wait, the second are the profile's, the third is
+ * slow.
  */
 export class OpenAiProvider implements ChatProvider {
   readonly #http: ProviderHttp;
   readonly #client: OpenAI;
+  readonly #api: Api;
   readonly #secrets: readonly string[];
 
   constructor(options: OpenAiProviderOptions) {
+    const { headers = {} } = options;
     this.#http = new ProviderHttp(options.connections);
-    this.#secrets = [options.apiKey ?? '', new URL(options.baseUrl).host];
+    this.#api = apiOf(options.api);
+    const keys = Object.values(headers).filter(({ length }) => length >= SECRET_LENGTH_MIN);
+    this.#secrets = [options.apiKey ?? '', new URL(options.baseUrl).host, ...keys];
     this.#client = new OpenAI({
       baseURL: options.baseUrl,
       // The SDK insists on one, but the header is left out below.
@@ -45,6 +60,7 @@ export class OpenAiProvider implements ChatProvider {
         'X-Stainless-Timeout': null,
         'X-Stainless-Retry-Count': null,
         ...(options.apiKey === undefined ? { Authorization: null } : {}),
+        ...headers,
       },
       fetch: this.#http.fetch,
     });
@@ -52,11 +68,10 @@ export class OpenAiProvider implements ChatProvider {
 
   async open(call: ChatCall): Promise<Answer> {
     let response: Response;
-    call.onSend?.();
     try {
       response = await this.#client
-        .post('/chat/completions', {
-          body: call.body,
+        .post(this.#api.path, {
+          body: this.#api.requestOf(call.body),
           signal: call.signal,
           // OpenAI's name for it. Some servers take `x-request-id` for their own and refuse ours.
           headers: { 'x-client-request-id': call.requestId },
@@ -72,9 +87,8 @@ export class OpenAiProvider implements ChatProvider {
       reader.close();
       throw webPage();
     }
-    return call.body.stream
-      ? new StreamedAnswer(reader, this.#secrets)
-      : new WholeAnswer(reader, this.#secrets);
+    const events = this.#api.events(this.#secrets);
+    return call.body.stream ? new StreamedAnswer(reader, events) : new WholeAnswer(reader, events);
   }
 
   /** Closes every connection. Open answers break off. */

@@ -128,20 +128,32 @@ test('the provider is never called again once something has been shown', async (
   const provider = new ScriptedProvider([TOKEN, cut], [TOKEN, END]);
   const run = start(provider);
   assert.deepEqual(await run.next(), { value: TOKEN, done: false });
-  await assert.rejects(run.next(), { code: 'provider_stream_cut' });
+  await assert.rejects(collect(run), { code: 'provider_stream_cut' });
   assert.equal(provider.calls.length, 1);
+});
+
+test('a run that fails says what it has used before it does, a cancelled one says nothing', async () => {
+  const rejected = new ProviderFailure('provider_rejected', 'no', { retryable: false });
+  const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  const failed = start(new ScriptedProvider([rejected]));
+  assert.deepEqual((await failed.next()).value, { type: 'usage', usage });
+  await assert.rejects(failed.next(), { code: 'provider_rejected' });
+  const cancelled = start(new ScriptedProvider([TOKEN, TOKEN, END]));
+  await cancelled.next();
+  stop.abort(new Error('the caller left'));
+  await assert.rejects(cancelled.next(), { message: 'the caller left' });
 });
 
 test('what cannot pass is not retried', async () => {
   const rejected = new ProviderFailure('provider_rejected', 'no', { retryable: false });
   const provider = new ScriptedProvider([rejected], [TOKEN, END]);
-  await assert.rejects(start(provider).next(), { code: 'provider_rejected' });
+  await assert.rejects(collect(start(provider)), { code: 'provider_rejected' });
   assert.equal(provider.calls.length, 1);
 });
 
 test('a longer Retry-After than thirty seconds fails at once and says when', async () => {
   const provider = new ScriptedProvider([limited(31_000)], [TOKEN, END]);
-  await assert.rejects(start(provider).next(), {
+  await assert.rejects(collect(start(provider)), {
     code: 'provider_rate_limited',
     retryAfterMs: 31_000,
   });
@@ -150,7 +162,7 @@ test('a longer Retry-After than thirty seconds fails at once and says when', asy
 test('a wait that would outlast the first-token limit fails at once with its reason', async () => {
   const provider = new ScriptedProvider([limited(20_000)], [TOKEN, END]);
   const run = start(provider, { first_token_timeout: 10 });
-  await assert.rejects(run.next(), { code: 'provider_rate_limited', retryAfterMs: 20_000 });
+  await assert.rejects(collect(run), { code: 'provider_rate_limited', retryAfterMs: 20_000 });
 });
 
 test('an abort ends a retry wait at once, without another call', async () => {

@@ -57,7 +57,7 @@ export class AgentRunner {
       if (context.signal.aborted) throw thrown;
       account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
       // What failed has cost something, too.
-      const used = account.takeEvent();
+      const used = account.takeFinal();
       if (used !== undefined) yield used;
       throw thrown;
     } finally {

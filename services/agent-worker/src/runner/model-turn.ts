@@ -24,7 +24,7 @@ export interface TurnOptions {
 /**
  * One answer of the model, in as many calls of as many providers as it takes.
  *
- * - I1: a provider is called again, or another one, only while nothing of this answer has been shown.
+ * - I1: a provider is called again, or another one, only while nothing of this answer was shown.
  * - I2: when the run's signal aborts, the provider's socket is closed at once.
  * - I3: however it ends, `close` leaves no timer, no listener and no connection in use.
  * - I4: what a call has used is in the account when it is over; the answer's `usage` event is the

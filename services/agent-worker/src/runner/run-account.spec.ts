@@ -55,6 +55,13 @@ test('a null of one call does not take away what another has said', () => {
   assert.deepEqual(total['prompt_tokens_details'], { cached_tokens: 5 });
 });
 
+test('a run that failed says its total, also that there was none', () => {
+  assert.deepEqual(account.takeFinal(), { type: 'usage', usage: usage(0, 0) });
+  account.add({ usage: usage(7, 3) });
+  assert.deepEqual(account.takeFinal(), { type: 'usage', usage: usage(7, 3) });
+  assert.equal(account.takeFinal(), undefined);
+});
+
 test('nothing used is no event, but a line', () => {
   assert.equal(account.takeEvent(), undefined);
   account.end('provider_auth');

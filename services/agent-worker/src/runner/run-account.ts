@@ -48,7 +48,7 @@ export class RunAccount {
     this.#isUnsaid = true;
   }
 
-  /** The total so far as an event; undefined when nothing has been added since it was last taken. */
+  /** The total so far as an event; undefined when nothing was added since it was last taken. */
   takeEvent(): UsageEvent | undefined {
     if (this.#usage === undefined || !this.#isUnsaid) return undefined;
     this.#isUnsaid = false;
@@ -58,6 +58,15 @@ export class RunAccount {
       ...(this.#cost === undefined ? {} : { cost: this.#cost }),
       ...(this.#isEstimated ? { estimated: true as const } : {}),
     };
+  }
+
+  /**
+   * The same for a run that failed. That nothing was used is said, too: else its caller would be
+   * charged for what a run might have used.
+   */
+  takeFinal(): UsageEvent | undefined {
+    if (this.#usage !== undefined) return this.takeEvent();
+    return { type: 'usage', usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } };
   }
 
   /** How the run ended: `completed`, or an error code. The first word counts. */

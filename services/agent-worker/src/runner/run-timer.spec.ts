@@ -116,3 +116,47 @@ test('close leaves no listener on the parent and no timer', () => {
   pass(6_000);
   assert.equal(timer.signal.aborted, false);
 });
+
+test('asking another model counts the time to the first token anew, but not that of the run', () => {
+  pass(900);
+  timer.asking();
+  timer.waiting();
+  assert.equal(timer.firstTokenLeftMs, 1_000);
+  pass(990);
+  assert.equal(code(), undefined);
+  pass(10);
+  assert.equal(code(), 'first_token_timeout');
+});
+
+test('asking again after tokens have come brings back the limit for the first one', () => {
+  timer.received();
+  pass(2_000);
+  timer.asking();
+  timer.waiting();
+  pass(990);
+  assert.equal(code(), undefined);
+  pass(10);
+  assert.equal(code(), 'first_token_timeout');
+});
+
+test('a time-out that somebody takes does not end the run, and comes once', () => {
+  const taken: string[] = [];
+  timer.asking((error) => taken.push(error.code) > 0);
+  timer.waiting();
+  pass(3_000);
+  assert.deepEqual(taken, ['first_token_timeout']);
+  assert.equal(code(), undefined);
+  timer.asking(() => false);
+  timer.waiting();
+  pass(1_000);
+  assert.equal(code(), 'first_token_timeout');
+});
+
+test('nobody can take the time-out of the run', () => {
+  const taken: string[] = [];
+  timer.asking((error) => taken.push(error.code) > 0);
+  timer.received();
+  pass(5_000);
+  assert.equal(code(), 'run_timeout');
+  assert.deepEqual(taken, []);
+});

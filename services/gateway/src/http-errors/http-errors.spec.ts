@@ -41,6 +41,7 @@ const STATUSES: Record<ErrorCode, number> = {
   provider_rate_limited: 503,
   provider_error: 502,
   provider_unreachable: 502,
+  provider_unavailable: 503,
   provider_bad_response: 502,
   provider_stream_cut: 502,
   first_token_timeout: 504,

@@ -116,6 +116,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   provider_rate_limited: { ...busy(5_000), retry: 'never' },
   provider_error: failed(502),
   provider_unreachable: failed(502),
+  provider_unavailable: { ...busy(5_000), retry: 'never' },
   provider_bad_response: failed(502),
   provider_stream_cut: failed(502),
   first_token_timeout: failed(504),
