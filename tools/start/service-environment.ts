@@ -48,12 +48,21 @@ const GATEWAY = [
 ];
 
 /** The key goes to the worker alone: nothing else talks to the model endpoint. */
-const WORKER = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'WORKER_POOL', 'ALLOW_SHORT_DRAIN'];
+const WORKER = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'AGENTS_DIR',
+  'WORKER_POOL',
+  'ALLOW_SHORT_DRAIN',
+];
+/** What modules in AGENTS_DIR read for themselves. */
+const OF_MODULES = /^AGENT_/;
 
 export function gatewayEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return pick(env, [...SHARED, ...GATEWAY]);
 }
 
 export function workerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return pick(env, [...SHARED, ...WORKER]);
+  const ofModules = Object.keys(env).filter((name) => OF_MODULES.test(name));
+  return pick(env, [...SHARED, ...WORKER, ...ofModules]);
 }

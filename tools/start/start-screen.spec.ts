@@ -103,5 +103,8 @@ describe('the environment of the services', () => {
     assert.equal(workerEnvironment(env)['OPENAI_API_KEY'], KEY);
     assert.deepEqual(Object.keys(gatewayEnvironment(env)), ['LOG_LEVEL']);
     assert.equal(workerEnvironment(env)['NODE_OPTIONS'], undefined);
+    const ofModules = { AGENT_WEATHER_KEY: KEY, AGENTS_DIR: 'agents' };
+    assert.deepEqual(workerEnvironment({ ...env, ...ofModules })['AGENT_WEATHER_KEY'], KEY);
+    assert.deepEqual(gatewayEnvironment(ofModules), {});
   });
 });

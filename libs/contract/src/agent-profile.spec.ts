@@ -22,6 +22,15 @@ describe('agent profiles', () => {
     }
   });
 
+  it('need a model, unless the agent is one in code', () => {
+    assert.equal(AgentProfile.parse({ name: 'a', code: true }).model, '');
+    assert.equal(AgentProfile.parse({ name: 'a', code: true, model: 'm' }).model, 'm');
+    const { error } = AgentProfile.safeParse({ name: 'a', timeout: 0 });
+    const places = error?.issues.map(({ path }) => path.join('.')).toSorted();
+    assert.deepEqual(places, ['model', 'timeout'], 'both problems come together');
+    assert.equal(AgentProfile.safeParse(undefined).success, false);
+  });
+
   it('refuse unknown fields, bad names and pools that no subject can hold', () => {
     for (const bad of [
       { name: 'a', model: 'm', modle: 'x' },

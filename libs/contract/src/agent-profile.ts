@@ -9,7 +9,7 @@ import { isToken } from './subjects.ts';
 const token = z.string().refine(isToken, 'letters, digits, _ and -');
 const seconds = (fallback: number) => z.number().positive().max(86_400).default(fallback);
 
-export const AgentProfile = z.strictObject({
+const Shape = z.strictObject({
   /** What callers send as `model`. `sim/*` matches every name that begins with `sim/`. */
   name: z
     .string()
@@ -20,8 +20,16 @@ export const AgentProfile = z.strictObject({
   description: z.string().default(''),
   /** System instructions put before the caller's messages. Empty: none. */
   instructions: z.string().default(''),
-  /** The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. */
-  model: z.string().min(1),
+  /**
+   * The agent is a module's in AGENTS_DIR, which defines an agent of this name. The profile takes
+   * the place of the module's own settings, but for its tools.
+   */
+  code: z.boolean().default(false),
+  /**
+   * The provider's model. `*` in a wildcard profile: what the caller wrote after the prefix. Only
+   * an agent in code needs none; it is empty then.
+   */
+  model: z.string().default(''),
   /** Worker class that runs it. */
   pool: token.default('default'),
   /** Request fields used where the caller sends none (`temperature: 0.2`). */
@@ -74,6 +82,13 @@ export const AgentProfile = z.strictObject({
    * its oldest turns, `disabled` lets the provider refuse it.
    */
   truncation: z.enum(['auto', 'disabled']).default('disabled'),
+});
+
+export const AgentProfile = Shape.refine(({ code, model }) => code || model !== '', {
+  path: ['model'],
+  message: 'needed, unless the agent is one in code',
+  // Together with whatever else is wrong with the profile.
+  when: ({ value }) => typeof value === 'object' && value !== null,
 });
 export type AgentProfile = z.infer<typeof AgentProfile>;
 

@@ -52,6 +52,12 @@ export const ERROR_CODES = [
   'idle_timeout',
   'run_timeout',
   'deadline_exceeded',
+  // An agent in code.
+  'agent_failed',
+  'agent_unavailable',
+  // The agent's steps.
+  'too_many_steps',
+  'invalid_structured_output',
   // The run.
   'worker_lost',
   'too_many_attempts',

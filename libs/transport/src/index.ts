@@ -25,6 +25,7 @@ export type { StreamBounds } from './link/topology.ts';
 export { AGENT_RUN, AgentServer } from './worker/agent-server.ts';
 export type { AgentServerOptions } from './worker/agent-server.ts';
 export type { LoadInput } from './worker/request-input.ts';
+export type { EarlierCall } from './events/earlier-calls.ts';
 export { RunContext } from './worker/run-context.ts';
 export type { RunFacts } from './worker/run-context.ts';
 export { EndRecorder } from './state/end-recorder.ts';

@@ -3,18 +3,19 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { RunEvent, RunRequest } from '@switchboard/contract';
 import { AGENT_RUN } from '@switchboard/transport';
 import type { RunContext } from '@switchboard/transport';
-import { AgentRunner } from './runner/agent-runner.ts';
+import type { RequestRunner } from './runner/request-runner.ts';
 import type { RunnerLog } from './runner/runner-context.ts';
 
+export const REQUEST_RUNNER = Symbol('request runner');
 export const RUNNER_LOG = Symbol('runner log');
 
 /** The edge between Nest and the runner. */
 @Controller()
 export class AgentController {
-  readonly #runner: AgentRunner;
+  readonly #runner: RequestRunner;
   readonly #log: RunnerLog;
 
-  constructor(@Inject(AgentRunner) runner: AgentRunner, @Inject(RUNNER_LOG) log: RunnerLog) {
+  constructor(@Inject(REQUEST_RUNNER) runner: RequestRunner, @Inject(RUNNER_LOG) log: RunnerLog) {
     this.#runner = runner;
     this.#log = log;
   }
@@ -23,6 +24,7 @@ export class AgentController {
   @MessagePattern(AGENT_RUN)
   run(@Payload() request: RunRequest, @Ctx() context: RunContext): AsyncIterable<RunEvent> {
     const { run, requestId, attempt, signal } = context;
-    return this.#runner.run(request, { run, requestId, attempt, signal, log: this.#log });
+    const log = this.#log;
+    return this.#runner.run(request, { run, requestId, attempt, signal, log, calls: context });
   }
 }

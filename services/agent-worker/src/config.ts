@@ -5,6 +5,7 @@ import type { AgentProfile } from '@switchboard/contract';
 import * as option from '@switchboard/platform/config';
 import type { Config, Environment } from '@switchboard/platform/config';
 import { LOG_LEVEL_NAMES } from '@switchboard/platform/logging';
+import { badHosts, readHosts } from './tools/built-in/host-list.ts';
 
 export const WORKER_OPTIONS = option.defineOptions({
   ...option.NATS_OPTIONS,
@@ -12,6 +13,11 @@ export const WORKER_OPTIONS = option.defineOptions({
     doc:
       'YAML file of agent profiles, the same as the gateways read. Without it the ' +
       'built-in agents are run.',
+  }),
+  AGENTS_DIR: option.string({
+    doc:
+      'Folder of modules that define agents and tools: files (`.js`, `.mjs`, `.ts`, `.mts`), and ' +
+      'folders with a `package.json` or an index file. They are imported when the worker starts.',
   }),
   WORKER_POOL: option.string({
     doc: 'Worker class: this worker runs the agents whose `pool` has this name.',
@@ -69,6 +75,26 @@ export const WORKER_OPTIONS = option.defineOptions({
       '`on_worker_lost: restart`.',
     default: false,
   }),
+  FETCH_ALLOW: option.string({
+    doc:
+      'Hosts that the built-in tool `fetch` may read, separated by commas: `example.com`, ' +
+      '`*.example.com`, `example.com:8443`, or `*` for any. Addresses of private networks and of ' +
+      'this machine are never read. Without it there is no such tool.',
+  }),
+  ISOLATED_THREADS: option.integer({
+    doc:
+      'Threads for tools that compute for long, and so most of their calls at once. More than ' +
+      'the machine has cores are of no use.',
+    default: 2,
+    min: 1,
+    max: 64,
+  }),
+  ISOLATED_MEMORY: option.bytes({
+    doc: 'Memory of one such thread. A call that needs more is ended, and nothing else.',
+    default: 268_435_456,
+    min: 33_554_432,
+    max: 17_179_869_184,
+  }),
   LOG_LEVEL: option.choice(LOG_LEVEL_NAMES, {
     doc: 'Least level that is logged.',
     default: 'info',
@@ -96,6 +122,11 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       variables: ['WORKER_POOL'],
       holds: ({ workerPool }) => isToken(workerPool),
       message: 'letters, digits, _ and -, at most 64',
+    },
+    {
+      variables: ['FETCH_ALLOW'],
+      holds: ({ fetchAllow }) => badHosts(readHosts(fetchAllow)).length === 0,
+      message: 'hosts separated by commas, such as example.com, *.example.com, example.com:8443',
     },
     ...option.NATS_CHECKS,
   ]);

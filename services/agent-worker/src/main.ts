@@ -17,11 +17,19 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
+import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
+import { codeAgents, withModules } from './code-agents/code-profiles.ts';
+import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
+import { moduleTools } from './code-agents/module-tools.ts';
 import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
+import { firstOf } from './runner/request-runner.ts';
+import { readHosts } from './tools/built-in/host-list.ts';
+import { openTools } from './tools/worker-tools.ts';
+import type { WorkerTools } from './tools/worker-tools.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
@@ -38,10 +46,19 @@ try {
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
   const builtIn = builtInProfiles({ model: config.openaiModel });
-  const file = loadAgentsFile(config.agentsFile, builtIn);
+  const { agentsDir, workerPool } = config;
+  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
+  const file = withModules(loadAgentsFile(config.agentsFile, builtIn), modules, workerPool);
   const { agents: profiles } = file;
   const endpoints = endpointsOf(file, config, readNamedSecret);
   checkAgents(config, profiles, log);
+  const tools = openTools({
+    fetchAllow: readHosts(config.fetchAllow),
+    threads: config.isolatedThreads,
+    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
+    ofModules: (threads) => moduleTools(modules, threads, log),
+  });
+  tools.tools.check(profiles.filter(({ pool }) => pool === config.workerPool));
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
@@ -60,8 +77,15 @@ async function start(config: WorkerConfig): Promise<void> {
     loadInput: async (key) => await readInput(link, key, log),
     log,
   });
+  const code = new CodeAgentRunner({
+    find: codeAgents(modules, () => profiles),
+    provider,
+    tools: tools.tools,
+    log,
+  });
+  const runner = firstOf(code, new AgentRunner(profiles, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-    AppModule.with({ runner: new AgentRunner(profiles, provider), log }),
+    AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
   );
   const health = await startHealthServer({
@@ -71,7 +95,8 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const lifecycle = shutdownPhases(config, { app, server, provider, link, health, log });
+  const parts = { app, server, provider, tools, link, health, log };
+  const lifecycle = shutdownPhases(config, parts);
   shutdownOnSignals(lifecycle, { log });
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
@@ -84,13 +109,14 @@ interface Parts {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
   readonly provider: Providers;
+  readonly tools: WorkerTools;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, link, health, log } = parts;
+  const { app, server, provider, tools, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -111,6 +137,7 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
+  lifecycle.onClose('tools', () => tools.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;

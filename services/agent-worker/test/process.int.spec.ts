@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { until } from '@switchboard/testkit';
@@ -17,6 +20,12 @@ function startWorker(env: Record<string, string>): { child: ChildProcess; output
   child.stdout.on('data', (data: Buffer) => (text += data.toString()));
   child.stderr.on('data', (data: Buffer) => (text += data.toString()));
   return { child, output: () => text };
+}
+
+function moduleText(name: string, settings = ''): string {
+  return `
+    import { defineAgent } from '@switchboard/agent';
+    export default defineAgent({ name: '${name}', ${settings} async *run() {} });`;
 }
 
 async function exitCode(child: ChildProcess): Promise<unknown> {
@@ -39,6 +48,37 @@ test('without a model endpoint the worker says what to set and does not start', 
   assert.match(output(), /OPENAI_BASE_URL and OPENAI_API_KEY: set the first to the address/);
   assert.match(output(), /POOL_SIZE: must be an integer/);
   assert.equal(output().includes('many'), false);
+});
+
+test('with modules that cannot be loaded the worker names each, and does not start', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  writeFileSync(join(folder, 'good.mjs'), moduleText('good'));
+  writeFileSync(join(folder, 'assistant.mjs'), moduleText('assistant'));
+  const env = { AGENTS_DIR: folder, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' };
+  const named = startWorker(env);
+  assert.equal(await exitCode(named.child), 1);
+  assert.match(named.output(), /AGENTS_DIR: assistant\.mjs: a profile is called assistant, too/);
+  writeFileSync(join(folder, 'broken.mjs'), 'export default {');
+  writeFileSync(join(folder, 'empty.mjs'), 'export {};');
+  const broken = startWorker(env);
+  assert.equal(await exitCode(broken.child), 1);
+  assert.match(broken.output(), /AGENTS_DIR: broken\.mjs: cannot be imported: SyntaxError/);
+  assert.match(broken.output(), /AGENTS_DIR: empty\.mjs: exports no agent/);
+  rmSync(folder, { recursive: true });
+});
+
+test('a tool that nobody has, and a run that the drain does not cover, are named for modules too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  const settings = "tools: ['nothing'], timeout: 5_000,";
+  writeFileSync(join(folder, 'long.mjs'), moduleText('long', settings));
+  const env = { AGENTS_DIR: folder, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' };
+  const short = startWorker(env);
+  assert.equal(await exitCode(short.child), 1);
+  assert.match(short.output(), /DRAIN_TIMEOUT_MS: 620000 is too short: .* agent long /);
+  const unknown = startWorker({ ...env, ALLOW_SHORT_DRAIN: 'true' });
+  assert.equal(await exitCode(unknown.child), 1);
+  assert.match(unknown.output(), /agent long: this worker has no tool nothing/);
+  rmSync(folder, { recursive: true });
 });
 
 test('with NATS away the worker lives, is not ready, and ends with 0', async () => {

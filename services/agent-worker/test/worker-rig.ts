@@ -9,7 +9,7 @@ import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { Providers } from '../src/llm/providers.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
 
-const SILENT = { info: () => {}, warn: () => {} };
+export const SILENT = { info: () => {}, warn: () => {} };
 
 export interface RunOptions {
   readonly stream?: boolean;

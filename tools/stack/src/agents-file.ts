@@ -5,7 +5,8 @@ import { join } from 'node:path';
 /** An agent profile as a person writes it; what is left out has its default. */
 export interface Agent {
   readonly name: string;
-  readonly model: string;
+  /** An agent in code need not have one. */
+  readonly model?: string;
   readonly [field: string]: unknown;
 }
 

@@ -45,6 +45,8 @@ test('each import up or across the layers is a problem', () => {
       'prom-client',
     ],
     ['libs/clients/src/a.ts', 'openai'],
+    ['libs/agent/src/a.ts', 'zod', '@switchboard/contract'],
+    ['services/gateway/src/a.ts', '@switchboard/agent'],
     ['tools/demo/a.ts', '@switchboard/gateway', '@nestjs/core'],
     ['tools/storm/load.ts', '@nats-io/jetstream', '@switchboard/transport'],
     ['tools/dead-letters/main.ts', '@nats-io/jetstream', '@switchboard/gateway'],

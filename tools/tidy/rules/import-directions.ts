@@ -11,9 +11,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'libs/transport': ['pool', 'contract'],
   'libs/platform': ['contract'],
   'libs/client': ['contract'],
+  // Installed without us, by whoever writes an agent.
+  'libs/agent': [],
   'libs/testkit': ['contract'],
   services: ['transport', 'platform', 'contract'],
+  'services/agent-worker': ['agent', 'transport', 'platform', 'contract'],
   tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
+  // Its agents are those of users.
+  'tools/e2e': ['agent', 'contract', 'external', 'stack', 'testkit'],
   // Drills are what the client is for.
   'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
   // Dead letters are NATS's, and the transport is the way to it.
@@ -55,8 +60,8 @@ const RESERVED: readonly {
   },
   {
     pattern: /^(?!node:|@switchboard\/|\.)/,
-    allowed: (path) => !path.startsWith('libs/pool/') || isTest(path),
-    message: 'libs/pool depends on nothing',
+    allowed: (path) => !/^libs\/(pool|agent)\//.test(path) || isTest(path),
+    message: 'libs/pool and libs/agent depend on nothing',
   },
   {
     pattern: /^(?!node:|@switchboard\/|\.|zod$)/,

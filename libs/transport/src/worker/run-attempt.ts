@@ -5,6 +5,7 @@
  * could not be stored is not acknowledged; it comes back and meets the fence.
  */
 import { type RunEnd, type RunRequest, toError } from '@switchboard/contract';
+import { readEarlierCalls } from '../events/earlier-calls.ts';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
 import { purgeLate } from '../state/purge-run.ts';
@@ -142,7 +143,13 @@ export class RunAttempt {
     if (loaded.kind === 'away') return undefined;
     if (loaded.kind === 'missing') return INPUT_LOST;
     this.answered = true;
-    const context = new RunContext({ ...names, attempt, signal });
+    const context = new RunContext({
+      ...names,
+      attempt,
+      signal,
+      stored: () => log.stored(signal),
+      earlierCalls: () => readEarlierCalls(this.#options.link, names.run, attempt),
+    });
     return runHandler(this.#options, loaded.request, context, log);
   }
 

@@ -1,5 +1,6 @@
 /** What a run knows of itself besides its request: the second argument of the Nest handler. */
 import { BaseRpcContext } from '@nestjs/microservices';
+import type { EarlierCall } from '../events/earlier-calls.ts';
 
 export interface RunFacts {
   readonly run: string;
@@ -8,6 +9,8 @@ export interface RunFacts {
   readonly attempt: number;
   /** Aborts when the caller left, the run was cancelled, the claim was lost or the worker stops. */
   readonly signal: AbortSignal;
+  readonly stored: () => Promise<void>;
+  readonly earlierCalls: () => Promise<ReadonlyMap<string, EarlierCall>>;
 }
 
 export class RunContext extends BaseRpcContext<[RunFacts]> {
@@ -29,5 +32,21 @@ export class RunContext extends BaseRpcContext<[RunFacts]> {
 
   get signal(): AbortSignal {
     return this.args[0].signal;
+  }
+
+  /**
+   * Resolves when everything that the handler has yielded so far is in the run's log, where a later
+   * attempt finds it. Rejects when the signal aborts.
+   */
+  stored(): Promise<void> {
+    return this.args[0].stored();
+  }
+
+  /**
+   * The tools that earlier attempts, lost with their workers, had begun, by the id of the call.
+   * @throws StoreError when the log does not answer, or is not whole
+   */
+  earlierCalls(): Promise<ReadonlyMap<string, EarlierCall>> {
+    return this.args[0].earlierCalls();
   }
 }

@@ -105,6 +105,19 @@ export class RunLog {
   }
 
   /**
+   * Resolves when everything that was added so far is stored. Rejects with the reason of an abort;
+   * a claim that has run out is never waited for in vain, because the run is stopped for it.
+   */
+  async stored(signal: AbortSignal): Promise<void> {
+    this.#flush();
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#window.isEmpty || (await this.#confirm())) return;
+      await abortableSleep(ROOM_RETRY_MS, signal);
+    }
+  }
+
+  /**
    * Says that the run is alive and makes sure that all before it is stored (L2): what a lost
    * connection may have swallowed goes out again first. Never throws.
    */

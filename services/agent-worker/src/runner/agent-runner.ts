@@ -1,7 +1,12 @@
 import { SwitchboardError } from '@switchboard/contract';
 import type { AgentProfile, RunEvent, RunRequest } from '@switchboard/contract';
-import type { ChatProvider } from './chat-provider.ts';
+import { CheckedAnswer, strictSchema } from '../structured/checked-answer.ts';
+import type { SchemaChecker } from '../structured/checked-answer.ts';
+import type { Tool, ToolSource } from '../tools/tool.ts';
+import { AgentLoop } from './agent-loop.ts';
+import type { Answer, ChatProvider, ProviderRequest } from './chat-provider.ts';
 import { ModelTurn } from './model-turn.ts';
+import type { TurnOptions } from './model-turn.ts';
 import { buildProviderRequest } from './provider-request.ts';
 import { RunAccount } from './run-account.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
@@ -20,10 +25,18 @@ export class AgentRunner {
   readonly #provider: ChatProvider;
   readonly #random: () => number;
 
-  constructor(profiles: readonly AgentProfile[], provider: ChatProvider, random = Math.random) {
+  readonly #parts: RunnerParts;
+
+  constructor(
+    profiles: readonly AgentProfile[],
+    provider: ChatProvider,
+    random = Math.random,
+    parts: RunnerParts = {},
+  ) {
     this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
     this.#provider = provider;
     this.#random = random;
+    this.#parts = parts;
   }
 
   /**
@@ -40,9 +53,8 @@ export class AgentRunner {
     }
     const body = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
-    const [provider, random] = [this.#provider, this.#random];
     const account = new RunAccount(context, profile.name);
-    const turn = new ModelTurn({ provider, profile, body, timer, context, account, random });
+    const turn = this.#answer({ profile, body, timer, context, account });
     const batch: RunEvent[] = [];
     try {
       for (let more = true; more;) {
@@ -66,4 +78,40 @@ export class AgentRunner {
       timer.close();
     }
   }
+
+  /** One answer of the model, or of the model and the agent's own tools; no layer more. */
+  #answer(run: RunParts): Answer {
+    const { profile, body, timer, context } = run;
+    const [provider, random] = [this.#provider, this.#random];
+    const ask = (next: ProviderRequest): Answer => {
+      return new ModelTurn({ ...run, body: next, provider, random });
+    };
+    const { signal } = timer;
+    const tools = this.#toolsOf(profile, context);
+    const { checker } = this.#parts;
+    const schema = checker === undefined ? undefined : strictSchema(body);
+    const holdText = schema !== undefined;
+    const answer =
+      tools.length === 0
+        ? ask(body)
+        : new AgentLoop({ tools, profile, body, context, signal, ask, holdText });
+    if (checker === undefined || schema === undefined) return answer;
+    return new CheckedAnswer(answer, (text) => checker.check(schema, text, signal));
+  }
+
+  #toolsOf(profile: AgentProfile, { run, requestId, log }: RunnerContext): readonly Tool[] {
+    const found = this.#parts.tools?.toolsFor(profile);
+    if (found === undefined) return [];
+    const { tools, problems } = found;
+    if (problems.length > 0) log.info({ run, requestId, problems }, 'some tools are missing');
+    return tools;
+  }
 }
+
+/** What runs may use besides the model: without it there are no tools, and nothing is checked. */
+export interface RunnerParts {
+  readonly tools?: ToolSource;
+  readonly checker?: SchemaChecker;
+}
+
+type RunParts = Pick<TurnOptions, 'profile' | 'body' | 'timer' | 'context' | 'account'>;

@@ -3,6 +3,20 @@ export interface RunnerLog {
   warn(fields: object, message: string): void;
 }
 
+/** What the run's log knows of the agent's own tools. */
+export interface CallLog {
+  /**
+   * Resolves when every event that the run has shown is stored, where a later attempt finds it.
+   * Rejects when the run is stopped.
+   */
+  stored(): Promise<void>;
+  /**
+   * The calls that attempts before this one had begun, by their id; one without `output` was lost
+   * with its worker. Rejects when that cannot be told.
+   */
+  earlierCalls(): Promise<ReadonlyMap<string, { output?: string; failed?: boolean }>>;
+}
+
 /** What a run knows of itself besides its request. */
 export interface RunnerContext {
   readonly run: string;
@@ -12,4 +26,6 @@ export interface RunnerContext {
   /** Stops the run at once, in whatever state it is. */
   readonly signal: AbortSignal;
   readonly log: RunnerLog;
+  /** Left out where runs are not kept: then every call of a tool is the first of its id. */
+  readonly calls?: CallLog;
 }

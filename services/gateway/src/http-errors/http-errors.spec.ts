@@ -48,6 +48,10 @@ const STATUSES: Record<ErrorCode, number> = {
   idle_timeout: 504,
   run_timeout: 504,
   deadline_exceeded: 504,
+  agent_failed: 502,
+  agent_unavailable: 503,
+  too_many_steps: 502,
+  invalid_structured_output: 502,
   worker_lost: 502,
   too_many_attempts: 502,
   request_lost: 502,
@@ -98,7 +102,7 @@ describe('http errors', () => {
     }
   });
 
-  it('allows a retry only where no run has started', () => {
+  it('allows a retry only where no run has started, or its own agent does', () => {
     const safe = ERROR_CODES.filter(
       (code) => errorAnswer(new SwitchboardError(code, 'x')).headers['x-should-retry'] === 'true',
     );
@@ -115,6 +119,7 @@ describe('http errors', () => {
       'queue_unavailable',
       'shutting_down',
       'storage_full',
+      'agent_unavailable',
     ]);
     for (const code of ERROR_CODES) {
       const { headers } = errorAnswer(new SwitchboardError(code, 'x'), true);

@@ -124,6 +124,12 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   run_timeout: failed(504),
   deadline_exceeded: failed(504),
 
+  agent_failed: failed(502),
+  // The agent's own word that nothing has happened which must not happen twice.
+  agent_unavailable: busy(5_000),
+  too_many_steps: failed(502),
+  invalid_structured_output: failed(502),
+
   worker_lost: failed(502),
   too_many_attempts: failed(502),
   request_lost: failed(502),

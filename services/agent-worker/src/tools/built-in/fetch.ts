@@ -1,0 +1,198 @@
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { Agent, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { OWN_TOOLS, ToolError } from '../tool.ts';
+import type { Tool } from '../tool.ts';
+import { allowsHost } from './host-list.ts';
+import { isPublicAddress } from './public-address.ts';
+
+export interface FetchToolOptions {
+  /** See {@link allowsHost}. */
+  readonly allow: readonly string[];
+  /** For tests. */
+  readonly isPublic?: (address: string) => boolean;
+  /** For tests. All addresses of a name. */
+  readonly lookup?: (host: string) => Promise<readonly LookupAddress[]>;
+}
+
+const URL_CHARS_MAX = 2_048;
+const REDIRECTS_MAX = 5;
+const BODY_BYTES_MAX = 1_048_576;
+const TIMEOUT_MS = 20_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Connections at once to one host, over all runs of the worker. */
+const CONNECTIONS = 8;
+const TEXT_TYPE = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|yaml|javascript)\b)/i;
+
+/**
+ * Reads pages of the hosts that the operator allows. A name is looked up where the connection is
+ * made and nowhere else, so that an address that was looked at is the one that is spoken to, also
+ * behind a redirect.
+ */
+export class FetchTool implements Tool {
+  readonly name = 'fetch';
+  readonly description =
+    'Reads a page or a file of text from the web by its http or https address.';
+  readonly parameters = {
+    type: 'object',
+    properties: { url: { type: 'string', description: 'An http or https address.' } },
+    required: ['url'],
+    additionalProperties: false,
+  };
+  readonly source = OWN_TOOLS;
+  // It only ever sends GET.
+  readonly sideEffects = false;
+  readonly timeoutMs = TIMEOUT_MS;
+  readonly #allow: readonly string[];
+  readonly #isPublic: (address: string) => boolean;
+  readonly #agent: Agent;
+
+  constructor({ allow, isPublic = isPublicAddress, lookup = lookUp }: FetchToolOptions) {
+    this.#allow = allow;
+    this.#isPublic = isPublic;
+    const connect = { timeout: CONNECT_TIMEOUT_MS, lookup: checkedLookup(lookup, isPublic) };
+    this.#agent = new Agent({ connect, connections: CONNECTIONS, maxHeaderSize: 16_384 });
+  }
+
+  async run(input: unknown, { signal }: { readonly signal: AbortSignal }): Promise<string> {
+    let url = this.#check(urlIn(input));
+    for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
+      const response = await this.#get(url, signal);
+      const { statusCode, headers, body } = response;
+      const location = firstOf(headers['location']);
+      if (statusCode < 300 || statusCode >= 400 || location === undefined) {
+        return await textOf(response);
+      }
+      body.destroy();
+      if (!URL.canParse(location, url)) throw new ToolError('It redirects to no address.');
+      url = this.#check(new URL(location, url));
+    }
+    throw new ToolError(`It redirects more than ${REDIRECTS_MAX} times.`);
+  }
+
+  /** Breaks off what is being read. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** @throws ToolError */
+  #check(url: URL): URL {
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new ToolError('Only http and https addresses can be read.');
+    }
+    if (url.username !== '' || url.password !== '') {
+      throw new ToolError('An address with a user or a password is not read.');
+    }
+    if (!allowsHost(this.#allow, url)) throw new ToolError('This host is not allowed.');
+    // An address in place of a name is never looked up.
+    const literal = url.hostname.replace(/^\[|\]$/g, '');
+    if (isIP(literal) !== 0 && !this.#isPublic(literal)) throw notPublic();
+    return url;
+  }
+
+  async #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    try {
+      return await request(url, {
+        dispatcher: this.#agent,
+        signal,
+        headers: { accept: 'text/*, application/json, application/xml;q=0.9' },
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+      });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (isRefusal(thrown)) throw notPublic();
+      throw new ToolError('The host cannot be reached.');
+    }
+  }
+}
+
+function urlIn(input: unknown): URL {
+  const url = (input as { url?: unknown } | null)?.url;
+  if (typeof url !== 'string' || url.length > URL_CHARS_MAX || !URL.canParse(url)) {
+    throw new ToolError('url must be a whole address: https://example.com/page.');
+  }
+  return new URL(url);
+}
+
+/** The page, with its status if that is no success. @throws ToolError */
+async function textOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<string> {
+  const type = firstOf(headers['content-type']) ?? '';
+  if (!TEXT_TYPE.test(type)) {
+    body.destroy();
+    const what = type === '' ? 'of no type' : type.slice(0, 80);
+    throw new ToolError(`It answers with status ${statusCode} and content ${what}, not text.`);
+  }
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    const room = BODY_BYTES_MAX - bytes;
+    pieces.push(piece.subarray(0, room));
+    bytes += piece.length;
+    // Leaving the loop breaks the connection off.
+    if (bytes >= BODY_BYTES_MAX) break;
+  }
+  const text = Buffer.concat(pieces).toString('utf8');
+  const cut = bytes >= BODY_BYTES_MAX ? '\n[cut: only the first mebibyte was read]' : '';
+  if (statusCode < 400) return text + cut;
+  throw new ToolError(`Status ${statusCode}: ${text.slice(0, 1_000)}`);
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function notPublic(): ToolError {
+  return new ToolError('This host has no public address.');
+}
+
+class AddressRefused extends Error {
+  override readonly name = 'AddressRefused';
+}
+
+function isRefusal(thrown: unknown): boolean {
+  const { cause, errors = [] } = thrown as { cause?: unknown; errors?: readonly unknown[] };
+  return (
+    thrown instanceof AddressRefused ||
+    [cause, ...errors].some((one) => one instanceof AddressRefused)
+  );
+}
+
+/** The sockets' lookup: one address that is not public spoils the name. */
+function checkedLookup(
+  lookup: NonNullable<FetchToolOptions['lookup']>,
+  isPublic: (address: string) => boolean,
+): LookupFunction {
+  const addressesOf = async (host: string): Promise<readonly LookupAddress[]> => {
+    const addresses = await lookup(host);
+    if (addresses.length > 0 && addresses.every(({ address }) => isPublic(address))) {
+      return addresses;
+    }
+    throw new AddressRefused('not a public address');
+  };
+  const answer = async (
+    ...[host, options, callback]: Parameters<LookupFunction>
+  ): Promise<void> => {
+    try {
+      const addresses = await addressesOf(host);
+      const [first] = addresses;
+      if (options.all === true) callback(null, [...addresses]);
+      else callback(null, first?.address ?? '', first?.family);
+    } catch (thrown) {
+      callback(thrown as NodeJS.ErrnoException, '', 0);
+    }
+  };
+  return (...lookedUp) => void answer(...lookedUp);
+}
+
+function lookUp(host: string): Promise<readonly LookupAddress[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly LookupAddress[]>();
+  systemLookup(host, { all: true, verbatim: true }, (error, addresses) => {
+    if (error === null) resolve(addresses);
+    else reject(error);
+  });
+  return promise;
+}

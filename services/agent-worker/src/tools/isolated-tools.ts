@@ -1,0 +1,82 @@
+import { extname } from 'node:path';
+import { Piscina } from 'piscina';
+import type { IsolatedResult, IsolatedTask } from './isolated-host.ts';
+import { OUTPUT_CHARS_MAX } from './output-limit.ts';
+import { ToolError } from './tool.ts';
+
+export interface IsolatedToolsOptions {
+  /** Most threads, and so most calls at once. */
+  readonly threads: number;
+  /** Memory of one call, in MiB. */
+  readonly memoryMib: number;
+}
+
+/** An export of a module, and what it is called with; the input must be plain data. */
+export type IsolatedCall = Pick<IsolatedTask, 'module' | 'name' | 'input'>;
+
+/** Calls that wait for a thread, for each thread. */
+const WAITING_PER_THREAD = 64;
+/** A thread that has nothing to do is ended after this long. */
+const IDLE_MS = 30_000;
+/** Threads yield to the event loop of the process: tokens go before tools. */
+const NICE = 10;
+/** Beside this module, compiled or not. */
+const HOST = new URL(`isolated-host${extname(import.meta.filename)}`, import.meta.url);
+
+/**
+ * Runs what computes for long in threads, where it delays nobody: no more at once than there are
+ * threads, none with more memory than allowed, and each ended with its thread when its signal
+ * aborts, whatever it is doing.
+ */
+export class IsolatedTools {
+  readonly #threads: Piscina<IsolatedTask, IsolatedResult>;
+
+  constructor({ threads, memoryMib }: IsolatedToolsOptions) {
+    this.#threads = new Piscina<IsolatedTask, IsolatedResult>({
+      filename: HOST.href,
+      name: 'runIsolated',
+      minThreads: 0,
+      maxThreads: threads,
+      maxQueue: threads * WAITING_PER_THREAD,
+      idleTimeout: IDLE_MS,
+      // A thread that blocks while it waits could not end what a call has left behind.
+      atomics: 'disabled',
+      niceIncrement: NICE,
+      resourceLimits: { maxOldGenerationSizeMb: memoryMib },
+    });
+  }
+
+  /** @throws ToolError what the model is told; the signal's reason when that aborts */
+  async run(call: IsolatedCall, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    let result: IsolatedResult;
+    try {
+      result = await this.#threads.run({ ...call, charsMax: OUTPUT_CHARS_MAX }, { signal });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw explained(thrown);
+    }
+    if ('output' in result) return result.output;
+    if ('told' in result) throw new ToolError(result.told);
+    const error = new Error('an isolated tool failed');
+    error.name = result.error.name;
+    if (result.error.stack !== undefined) error.stack = result.error.stack;
+    throw error;
+  }
+
+  /** Ends every thread at once. */
+  async close(): Promise<void> {
+    await this.#threads.destroy();
+  }
+}
+
+function explained(thrown: unknown): unknown {
+  const { code, message } = (thrown ?? {}) as { code?: unknown; message?: unknown };
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return new ToolError('The tool needed more memory than it may have and was stopped.');
+  }
+  if (typeof message === 'string' && message.includes('queue is at limit')) {
+    return new ToolError('Too many tools are computing now. Try again later.');
+  }
+  return thrown;
+}
