@@ -8,6 +8,7 @@ import type { RunRecord, SimulatorStats } from '@switchboard/llm-simulator';
 import { OpenAiProvider } from '../src/llm/openai-provider.ts';
 import { Providers } from '../src/llm/providers.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
+import type { RunnerParts } from '../src/runner/agent-runner.ts';
 
 export const SILENT = { info: () => {}, warn: () => {} };
 
@@ -34,13 +35,14 @@ export interface Rig {
 export async function startRig(
   fields: Record<string, unknown> = {},
   connections = 10,
+  parts: RunnerParts = {},
 ): Promise<Rig> {
   const simulator = await startSimulator({ host: '127.0.0.1', port: 0 });
   const baseUrl = `${simulator.url}/v1`;
   const shared = { apiKey: 'key-for-tests', connections, prices: {} };
   const provider = new Providers([{ name: 'default', baseUrl, ...shared }], SILENT);
   const profile = AgentProfile.parse({ name: 'sim/*', model: '*', max_retries: 0, ...fields });
-  const runner = new AgentRunner([profile], provider, () => 0.02);
+  const runner = new AgentRunner([profile], provider, () => 0.02, parts);
   return {
     url: simulator.url,
     runner,

@@ -12,8 +12,24 @@ export interface Answer {
   readonly spoken: readonly string[];
   /** Name of the function that is called. */
   readonly tool?: string;
+  /** What is called beside it; no tokens of their own. */
+  readonly moreCalls: readonly Call[];
+  /** Absent: made of the answer's id. */
+  readonly callId?: string;
   readonly finishReason: FinishReason;
   readonly promptTokens: number;
+}
+
+export interface Call {
+  readonly name: string;
+  /** JSON. */
+  readonly args: string;
+}
+
+/** The id of an answer's call, counted from 0. */
+export function callIdOf({ callId }: Answer, answerId: string, position: number): string {
+  const first = callId ?? `call_${answerId}`;
+  return position === 0 ? first : `${first}_${position}`;
 }
 
 /** Number of tokens of an answer: reasoning counts like the rest. */
@@ -24,15 +40,20 @@ export function tokenCount(answer: Answer): number {
 /** What a script answers to a request. */
 export function composeAnswer(script: Script, request: ChatRequest): Answer {
   const reasoning = reasoningTokens(script.reasoningTokens);
-  const called = calledTool(script, request);
+  const [called, ...others] = calledTools(script, request);
+  const argsOf = (name: string): string => {
+    return script.args ?? sampleArguments(request.functions.get(name));
+  };
   const spoken =
     called === undefined
       ? textTokens(script.text, request, script.tokens)
-      : argumentPieces(script.args ?? sampleArguments(request.functions.get(called)));
+      : argumentPieces(argsOf(called));
   const whole = {
     reasoning,
     spoken,
     ...(called === undefined ? {} : { tool: called }),
+    moreCalls: others.map((name) => ({ name, args: argsOf(name) })),
+    ...(script.callId === undefined ? {} : { callId: script.callId }),
     finishReason: script.finish ?? (called === undefined ? 'stop' : 'tool_calls'),
     promptTokens: Math.ceil(request.body.length / 4),
   } satisfies Answer;
@@ -46,11 +67,17 @@ export function composeAnswer(script: Script, request: ChatRequest): Answer {
   };
 }
 
-/** The script's tool if the request has it, else the one that the request insists on. */
-function calledTool(script: Script, request: ChatRequest): string | undefined {
+/** The script's functions, so far as the request has them, else the one that it insists on. */
+function calledTools(script: Script, request: ChatRequest): readonly string[] {
+  const { alwaysCalls, tools } = script;
   const { functions, insistsOn, results } = request;
-  const scripted = script.tool !== undefined && functions.has(script.tool);
-  const tool = scripted ? script.tool : insistsOn;
-  // After the tool's result comes the answer in words; else the conversation would never end.
-  return tool === undefined || results === 'unnamed' || results.has(tool) ? undefined : tool;
+  const steps = tools
+    .map((names) => names.filter((name) => alwaysCalls || functions.has(name)))
+    .filter((names) => names.length > 0);
+  if (steps.length === 0 && insistsOn !== undefined) steps.push([insistsOn]);
+  const isAfter = (name: string): boolean => results !== 'unnamed' && results.has(name);
+  const next = steps.findLastIndex((names) => names.some((name) => isAfter(name))) + 1;
+  if (alwaysCalls) return steps[next % steps.length] ?? [];
+  // After the last result comes the answer in words; else the conversation would never end.
+  return results === 'unnamed' ? [] : (steps[next] ?? []);
 }

@@ -1,4 +1,4 @@
-import { tokenCount, type Answer } from './answer.ts';
+import { callIdOf, tokenCount, type Answer } from './answer.ts';
 import { STREAM_ERROR, type AnswerWriter, type Envelope } from './wire.ts';
 
 /** Writes one answer as OpenAI's Responses API has it: events of output items, or one response. */
@@ -42,7 +42,9 @@ export class ResponseWriter implements AnswerWriter {
     const last = reasoning.length > 0 && spoken.length === 0 ? 'reasoning' : 'spoken';
     const response = this.#whole();
     return (
-      this.#close(last) + this.#event(`response.${response['status'] as string}`, { response })
+      this.#close(last) +
+      this.#moreCalls() +
+      this.#event(`response.${response['status'] as string}`, { response })
     );
   }
 
@@ -105,7 +107,7 @@ export class ResponseWriter implements AnswerWriter {
     const said = isDone ? spoken.join('') : '';
     if (tool !== undefined) {
       const id = this.#id('fc');
-      const call_id = `call_${this.#envelope.id}`;
+      const call_id = callIdOf(this.#answer, this.#envelope.id, 0);
       return { id, type: 'function_call', status, call_id, name: tool, arguments: said };
     }
     const text = { type: 'output_text', text: said, annotations: [], logprobs: [] };
@@ -113,11 +115,40 @@ export class ResponseWriter implements AnswerWriter {
     return { id: this.#id('msg'), type: 'message', status, role: 'assistant', content };
   }
 
+  /** The calls beside the first one, each in one piece. */
+  #moreCalls(): string {
+    const items = this.#moreItems().map((item, index) => {
+      const output_index = this.#place + 1 + index;
+      const { arguments: text } = item;
+      const begun = { ...item, status: 'in_progress', arguments: '' };
+      const at = { item_id: item['id'], output_index };
+      return (
+        this.#event('response.output_item.added', { output_index, item: begun }) +
+        this.#event('response.function_call_arguments.delta', { ...at, delta: text }) +
+        this.#event('response.function_call_arguments.done', { ...at, arguments: text }) +
+        this.#event('response.output_item.done', { output_index, item })
+      );
+    });
+    return items.join('');
+  }
+
+  #moreItems(): readonly Record<string, unknown>[] {
+    return this.#answer.moreCalls.map(({ name, args }, index) => ({
+      id: `${this.#id('fc')}_${index + 1}`,
+      type: 'function_call',
+      status: 'completed',
+      call_id: callIdOf(this.#answer, this.#envelope.id, index + 1),
+      name,
+      arguments: args,
+    }));
+  }
+
   #whole(): Record<string, unknown> {
     const { finishReason, promptTokens, reasoning, spoken } = this.#answer;
     const kinds: Kind[] = reasoning.length > 0 ? ['reasoning'] : [];
     if (spoken.length > 0 || kinds.length === 0) kinds.push('spoken');
-    const output = kinds.map((kind) => this.#item(kind, 'completed'));
+    const said = kinds.map((kind) => this.#item(kind, 'completed'));
+    const output = [...said, ...this.#moreItems()];
     const cut = finishReason === 'length' || finishReason === 'content_filter';
     const reason = finishReason === 'length' ? 'max_output_tokens' : finishReason;
     const outputTokens = tokenCount(this.#answer);

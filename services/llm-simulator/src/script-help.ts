@@ -19,7 +19,10 @@ Times are 300, 300ms or 2s. An answer takes think + tokens x pace, streamed or n
   text=lorem|echo|chat|request|parts
                        echo: the last user message; request: the JSON body as it came;
                        parts: JSON of how many messages, texts, images, files, audios it had
-  tool=NAME            calls this function if the request has it, unless its result comes last
+  tool=NAME            calls this function if the request has it, unless its result comes last;
+                       a+b calls both at once, a>b first a, and b when a's result comes last
+  always=1             calls again after the last of them, whatever the request has or wants
+  call_id=ID           id of the first call of every answer (others: ID_1...); default: a new one
   args=JSON|auto       arguments of the call; auto (default): some that fit its JSON schema
   reasoning=N          first N tokens of reasoning_content
   finish=stop|length|content_filter

@@ -17,6 +17,8 @@ const KEYS = [
   'seed',
   'text',
   'tool',
+  'always',
+  'call_id',
   'args',
   'reasoning',
   'error',

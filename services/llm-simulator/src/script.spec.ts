@@ -31,7 +31,8 @@ describe('a script', () => {
         jitter: { fraction: 0.2, ms: 0 },
         seed: 7,
         text: 'echo',
-        tool: 'weather',
+        tools: [['weather']],
+        alwaysCalls: false,
         reasoningTokens: 3,
         fault: { kind: 'error', status: 429, retryAfterMs: 250 },
         faultTimes: 2,
@@ -73,7 +74,7 @@ describe('a script', () => {
     ];
     for (const args of objects) {
       const script = parseScript(`tool=weather,args=${args},pace=5ms`);
-      assert.deepEqual([script.tool, script.args, script.paceMs], ['weather', args, 5]);
+      assert.deepEqual([script.tools, script.args, script.paceMs], [[['weather']], args, 5]);
     }
     assert.equal(parseScript('tool=weather,args=auto').args, undefined);
   });

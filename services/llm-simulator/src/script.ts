@@ -44,7 +44,12 @@ export interface Script {
   readonly jitter: { readonly fraction: number; readonly ms: number };
   readonly seed: number;
   readonly text: TextStyle;
-  readonly tool?: string;
+  /** The functions called: those of the first step together, then those of the second... */
+  readonly tools: readonly (readonly string[])[];
+  /** Calls them again and again, whatever the request says. */
+  readonly alwaysCalls: boolean;
+  /** Id of the first call of every answer. Absent: another one each time. */
+  readonly callId?: string;
   /** JSON of the arguments of whatever function is called. Absent: made up from its schema. */
   readonly args?: string;
   readonly reasoningTokens: number;
@@ -80,6 +85,7 @@ export function parseScript(source: string): Script {
   const tokens =
     wholeNumber(values, 'tokens', TOKENS_MAX) ?? (text === 'lorem' ? LOREM_TOKENS : undefined);
   const tool = values.get('tool');
+  const callId = values.get('call_id');
   const args = readArguments(values);
   const fault = readFault(values);
   const finish = oneOf(values, 'finish', ['stop', 'length', 'content_filter'] as const);
@@ -93,7 +99,9 @@ export function parseScript(source: string): Script {
     jitter: readJitter(values),
     seed: wholeNumber(values, 'seed', 0xffff_ffff) ?? 1,
     text,
-    ...(tool === undefined ? {} : { tool }),
+    tools: (tool?.split('>') ?? []).map((step) => step.split('+').map((name) => name.trim())),
+    alwaysCalls: oneOf(values, 'always', [0, 1] as const) === 1,
+    ...(callId === undefined ? {} : { callId }),
     ...(args === undefined ? {} : { args }),
     reasoningTokens: wholeNumber(values, 'reasoning', TOKENS_MAX) ?? 0,
     ...(fault === undefined ? {} : { fault }),

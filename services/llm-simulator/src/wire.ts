@@ -1,4 +1,4 @@
-import { tokenCount, type Answer } from './answer.ts';
+import { callIdOf, tokenCount, type Answer } from './answer.ts';
 import type { ErrorStatus } from './script.ts';
 
 /** What every part of one answer repeats. */
@@ -43,13 +43,15 @@ export class ChunkWriter implements AnswerWriter {
     this.#tail = includeUsage ? ',"usage":null}\n\n' : '}\n\n';
   }
 
-  /** The role, and the name of the function if one is called. */
+  /** The role, and the name of the function if one is called; others beside it, whole. */
   opening(): string {
     const { tool } = this.#answer;
     const role = this.#delta('{"role":"assistant","content":' + (tool ? 'null}' : '""}'));
     if (tool === undefined) return role;
-    const call = toolCallJson(this.#envelope, tool, '');
-    return role + this.#delta(`{"tool_calls":[{"index":0,${call.slice(1)}]}`);
+    const begun = callsJson(this.#answer, this.#envelope, '').map((call, index) => {
+      return this.#delta(`{"tool_calls":[{"index":${index},${call.slice(1)}]}`);
+    });
+    return role + begun.join('');
   }
 
   token(position: number): string {
@@ -97,7 +99,7 @@ function completionJson(answer: Answer, envelope: Envelope): string {
   const message =
     answer.tool === undefined
       ? `"content":${JSON.stringify(spoken)}`
-      : `"content":null,"tool_calls":[${toolCallJson(envelope, answer.tool, spoken)}]`;
+      : `"content":null,"tool_calls":[${callsJson(answer, envelope, spoken).join()}]`;
   const reasoning = answer.reasoning.length
     ? `"reasoning_content":${JSON.stringify(answer.reasoning.join(''))},`
     : '';
@@ -138,9 +140,14 @@ function envelopeJson(object: string, envelope: Envelope): string {
   return `{"id":"${id}","object":"${object}","created":${createdSeconds},"model":${model}`;
 }
 
-function toolCallJson(envelope: Envelope, tool: string, args: string): string {
-  const called = `{"name":${JSON.stringify(tool)},"arguments":${JSON.stringify(args)}}`;
-  return `{"id":"call_${envelope.id}","type":"function","function":${called}}`;
+/** The calls of an answer, the first with these arguments. */
+function callsJson(answer: Answer, { id: answerId }: Envelope, args: string): readonly string[] {
+  const { tool: name = '', moreCalls } = answer;
+  return [{ name, args }, ...moreCalls].map((call, position) => {
+    const id = JSON.stringify(callIdOf(answer, answerId, position));
+    const called = JSON.stringify({ name: call.name, arguments: call.args });
+    return `{"id":${id},"type":"function","function":${called}}`;
+  });
 }
 
 function usageJson(answer: Answer): string {

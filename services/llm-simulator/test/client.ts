@@ -141,6 +141,7 @@ export interface Chunk {
       readonly content?: string | null;
       readonly reasoning_content?: string;
       readonly tool_calls?: readonly {
+        readonly index: number;
         readonly id?: string;
         readonly function: { readonly name?: string; readonly arguments: string };
       }[];

@@ -151,3 +151,51 @@ describe('a call of a function', () => {
     assert.equal(await called(context, { ...asked, messages: stray }), undefined);
   });
 });
+
+describe('several calls', () => {
+  const names = (calls: Message['tool_calls']): readonly string[] => {
+    return (calls ?? []).map((call) => call.function.name);
+  };
+
+  it('come in one answer, streamed or not, each with an id of its own', async (context) => {
+    const model = 'tool=weather+time,args={"city":"Rome"},call_id=c';
+    const asked = { model, tools: TOOLS };
+    const whole = (await ask(context, asked)).message.tool_calls ?? [];
+    const client = await simulated(context);
+    const stream = chunks((await client.chat({ ...asked, stream: true }).reply).body);
+    const deltas = stream.flatMap((chunk) => chunk.choices[0]?.delta.tool_calls ?? []);
+    const streamed = ['0', '1'].map((index) => {
+      const own = deltas.filter((delta) => String(delta.index) === index);
+      return { id: own[0]?.id, args: own.map((delta) => delta.function.arguments).join('') };
+    });
+    const args = '{"city":"Rome"}';
+    assert.deepEqual(names(whole), ['weather', 'time']);
+    assert.deepEqual(
+      whole.map((call) => [call.id, call.function.arguments]),
+      [
+        ['c', args],
+        ['c_1', args],
+      ],
+    );
+    assert.deepEqual(streamed, [
+      { id: 'c', args },
+      { id: 'c_1', args },
+    ]);
+  });
+
+  it('come one after the other, each after the result of the one before', async (context) => {
+    const asked = { model: 'tool=weather>time', tools: TOOLS };
+    assert.equal(await called(context, asked), 'weather');
+    const after = (name: string) => ({ ...asked, messages: afterResultOf(name) });
+    assert.equal(await called(context, after('weather')), 'time');
+    assert.equal(await called(context, after('time')), undefined);
+  });
+
+  it('never end when they always come, whatever the request wants', async (context) => {
+    const asked = { model: 'tool=weather>time,always=1', tools: TOOLS };
+    const after = (name: string) => ({ ...asked, messages: afterResultOf(name) });
+    assert.equal(await called(context, after('time')), 'weather');
+    assert.equal(await called(context, { ...after('weather'), tool_choice: 'none' }), 'time');
+    assert.equal(await called(context, { model: asked.model }), 'weather');
+  });
+});

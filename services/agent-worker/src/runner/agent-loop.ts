@@ -54,7 +54,7 @@ export class AgentLoop implements Answer {
   /** What broke the run behind events that had to be handed over first. */
   #failure: Error | undefined;
 
-  /** @throws SwitchboardError `invalid_request` when a tool of the caller's has an own one's name */
+  /** @throws SwitchboardError `invalid_request` when caller and agent have a tool of one name */
   constructor(options: AgentLoopOptions) {
     this.#options = options;
     const { tools, profile, body, context, signal } = options;
@@ -122,8 +122,9 @@ export class AgentLoop implements Answer {
   #endStep(step: StepAnswer, completed: Completed, into: RunEvent[]): boolean {
     const isCut =
       completed.finishReason === 'length' || completed.finishReason === 'content_filter';
-    if (isCut || step.callsCaller || step.ownCalls.length === 0) {
-      step.releaseText(into);
+    const isAnswer = isCut || step.callsCaller || step.ownCalls.length === 0;
+    step.release(into, isAnswer);
+    if (isAnswer) {
       into.push(completed);
       return false;
     }

@@ -54,9 +54,10 @@ export class AgentRunner {
     const body = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
     const account = new RunAccount(context, profile.name);
-    const turn = this.#answer({ profile, body, timer, context, account });
     const batch: RunEvent[] = [];
+    let turn: Answer | undefined;
     try {
+      turn = this.#answer({ profile, body, timer, context, account });
       for (let more = true; more;) {
         more = await turn.read(batch);
         // The reader may leave with the last event.
@@ -65,7 +66,7 @@ export class AgentRunner {
         batch.length = 0;
       }
     } catch (thrown) {
-      turn.close();
+      turn?.close();
       if (context.signal.aborted) throw thrown;
       account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
       // What failed has cost something, too.
@@ -73,7 +74,7 @@ export class AgentRunner {
       if (used !== undefined) yield used;
       throw thrown;
     } finally {
-      turn.close();
+      turn?.close();
       account.close();
       timer.close();
     }

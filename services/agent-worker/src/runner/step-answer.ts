@@ -60,19 +60,21 @@ export class StepAnswer {
       this.#takeCall(event, into);
       return;
     }
-    if (event.type === 'text.delta') {
-      if (this.#text.length < TEXT_CHARS_MAX) this.#text += event.text;
-      if (this.#options.holdText) {
-        this.#held.push(event);
-        return;
-      }
-    }
-    into.push(event);
+    if (event.type === 'text.delta' && this.#text.length < TEXT_CHARS_MAX) this.#text += event.text;
+    if (this.#options.holdText) this.#hold(event);
+    else into.push(event);
   }
 
-  /** The text that was held: this is the run's answer. */
-  releaseText(into: RunEvent[]): void {
-    into.push(...this.#held.splice(0));
+  /** What was held: with its text, if this is the run's answer. */
+  release(into: RunEvent[], withText: boolean): void {
+    const held = this.#held.splice(0);
+    into.push(...(withText ? held : held.filter(({ type }) => type !== 'text.delta')));
+  }
+
+  #hold(event: RunEvent): void {
+    this.#held.push(event);
+    if (this.#text.length < TEXT_CHARS_MAX) return;
+    throw new SwitchboardError('provider_bad_response', 'The answer is too long to be checked.');
   }
 
   #takeCall(event: ToolCallEvent, into: RunEvent[]): void {

@@ -1,21 +1,20 @@
-import { lookup as systemLookup } from 'node:dns';
-import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { OWN_TOOLS, ToolError } from '../tool.ts';
 import type { Tool } from '../tool.ts';
 import { allowsHost } from './host-list.ts';
 import { isPublicAddress } from './public-address.ts';
+import { isRefusal, lookUp, publicLookup } from './public-lookup.ts';
+import type { Lookup } from './public-lookup.ts';
 
 export interface FetchToolOptions {
   /** See {@link allowsHost}. */
   readonly allow: readonly string[];
   /** For tests. */
   readonly isPublic?: (address: string) => boolean;
-  /** For tests. All addresses of a name. */
-  readonly lookup?: (host: string) => Promise<readonly LookupAddress[]>;
+  /** For tests. */
+  readonly lookup?: Lookup;
 }
 
 const URL_CHARS_MAX = 2_048;
@@ -53,7 +52,7 @@ export class FetchTool implements Tool {
   constructor({ allow, isPublic = isPublicAddress, lookup = lookUp }: FetchToolOptions) {
     this.#allow = allow;
     this.#isPublic = isPublic;
-    const connect = { timeout: CONNECT_TIMEOUT_MS, lookup: checkedLookup(lookup, isPublic) };
+    const connect = { timeout: CONNECT_TIMEOUT_MS, lookup: publicLookup(lookup, isPublic) };
     this.#agent = new Agent({ connect, connections: CONNECTIONS, maxHeaderSize: 16_384 });
   }
 
@@ -64,7 +63,7 @@ export class FetchTool implements Tool {
       const { statusCode, headers, body } = response;
       const location = firstOf(headers['location']);
       if (statusCode < 300 || statusCode >= 400 || location === undefined) {
-        return await textOf(response);
+        return await textOf(response, signal);
       }
       body.destroy();
       if (!URL.canParse(location, url)) throw new ToolError('It redirects to no address.');
@@ -95,13 +94,16 @@ export class FetchTool implements Tool {
 
   async #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
-      return await request(url, {
+      const response = await request(url, {
         dispatcher: this.#agent,
         signal,
         headers: { accept: 'text/*, application/json, application/xml;q=0.9' },
         headersTimeout: TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
       });
+      // A body that is left unread ends with an error, which nobody waits for.
+      response.body.on('error', () => undefined);
+      return response;
     } catch (thrown) {
       signal.throwIfAborted();
       if (isRefusal(thrown)) throw notPublic();
@@ -118,27 +120,40 @@ function urlIn(input: unknown): URL {
   return new URL(url);
 }
 
-/** The page, with its status if that is no success. @throws ToolError */
-async function textOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<string> {
+/** The page. @throws ToolError when it is no text, or its status no success */
+async function textOf(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  signal: AbortSignal,
+): Promise<string> {
   const type = firstOf(headers['content-type']) ?? '';
   if (!TEXT_TYPE.test(type)) {
     body.destroy();
     const what = type === '' ? 'of no type' : type.slice(0, 80);
     throw new ToolError(`It answers with status ${statusCode} and content ${what}, not text.`);
   }
+  const { text, isWhole } = await readText(body, signal);
+  if (statusCode >= 400) throw new ToolError(`Status ${statusCode}: ${text.slice(0, 1_000)}`);
+  return isWhole ? text : `${text}\n[cut: only the first mebibyte was read]`;
+}
+
+async function readText(
+  body: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<{ readonly text: string; readonly isWhole: boolean }> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of body as AsyncIterable<Buffer>) {
-    const room = BODY_BYTES_MAX - bytes;
-    pieces.push(piece.subarray(0, room));
-    bytes += piece.length;
-    // Leaving the loop breaks the connection off.
-    if (bytes >= BODY_BYTES_MAX) break;
+  try {
+    for await (const piece of body) {
+      pieces.push(piece.subarray(0, BODY_BYTES_MAX - bytes));
+      bytes += piece.length;
+      // Leaving the loop breaks the connection off.
+      if (bytes > BODY_BYTES_MAX) break;
+    }
+  } catch {
+    signal.throwIfAborted();
+    throw new ToolError('The page broke off.');
   }
-  const text = Buffer.concat(pieces).toString('utf8');
-  const cut = bytes >= BODY_BYTES_MAX ? '\n[cut: only the first mebibyte was read]' : '';
-  if (statusCode < 400) return text + cut;
-  throw new ToolError(`Status ${statusCode}: ${text.slice(0, 1_000)}`);
+  return { text: Buffer.concat(pieces).toString('utf8'), isWhole: bytes <= BODY_BYTES_MAX };
 }
 
 function firstOf(value: string | string[] | undefined): string | undefined {
@@ -147,52 +162,4 @@ function firstOf(value: string | string[] | undefined): string | undefined {
 
 function notPublic(): ToolError {
   return new ToolError('This host has no public address.');
-}
-
-class AddressRefused extends Error {
-  override readonly name = 'AddressRefused';
-}
-
-function isRefusal(thrown: unknown): boolean {
-  const { cause, errors = [] } = thrown as { cause?: unknown; errors?: readonly unknown[] };
-  return (
-    thrown instanceof AddressRefused ||
-    [cause, ...errors].some((one) => one instanceof AddressRefused)
-  );
-}
-
-/** The sockets' lookup: one address that is not public spoils the name. */
-function checkedLookup(
-  lookup: NonNullable<FetchToolOptions['lookup']>,
-  isPublic: (address: string) => boolean,
-): LookupFunction {
-  const addressesOf = async (host: string): Promise<readonly LookupAddress[]> => {
-    const addresses = await lookup(host);
-    if (addresses.length > 0 && addresses.every(({ address }) => isPublic(address))) {
-      return addresses;
-    }
-    throw new AddressRefused('not a public address');
-  };
-  const answer = async (
-    ...[host, options, callback]: Parameters<LookupFunction>
-  ): Promise<void> => {
-    try {
-      const addresses = await addressesOf(host);
-      const [first] = addresses;
-      if (options.all === true) callback(null, [...addresses]);
-      else callback(null, first?.address ?? '', first?.family);
-    } catch (thrown) {
-      callback(thrown as NodeJS.ErrnoException, '', 0);
-    }
-  };
-  return (...lookedUp) => void answer(...lookedUp);
-}
-
-function lookUp(host: string): Promise<readonly LookupAddress[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<readonly LookupAddress[]>();
-  systemLookup(host, { all: true, verbatim: true }, (error, addresses) => {
-    if (error === null) resolve(addresses);
-    else reject(error);
-  });
-  return promise;
 }

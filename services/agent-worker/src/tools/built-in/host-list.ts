@@ -1,13 +1,13 @@
 /** The hosts of FETCH_ALLOW: `example.com`, `*.example.com`, `example.com:8443`, or `*` for all. */
-const ENTRY =
-  /^(?:\*|(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)(?::\d{1,5})?$/;
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const ENTRY = new RegExp(`^(?:\\*|(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*)(?::\\d{1,5})?$`);
 
 /** Entries that cannot be read; empty: none. */
 export function badHosts(list: readonly string[]): readonly string[] {
   return list.filter((entry) => !ENTRY.test(entry));
 }
 
-/** `a.example.com` in words of the configuration, one for each host. */
+/** The entries of the variable. */
 export function readHosts(text: string | undefined): readonly string[] {
   const entries = (text ?? '').split(',').map((entry) => entry.trim().toLowerCase());
   return entries.filter((entry) => entry !== '');

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { after, test } from 'node:test';
+import { until } from '@switchboard/testkit';
+import { IsolatedTools } from '../src/tools/isolated-tools.ts';
+import { OUTPUT_CHARS_MAX } from '../src/tools/output-limit.ts';
+import { ToolError } from '../src/tools/tool.ts';
+import { partsOf, stepsOf, toolOf } from './own-tools.ts';
+import { collect, startRig } from './worker-rig.ts';
+
+const MODULE = new URL('isolated-samples.ts', import.meta.url).href;
+const threads = new IsolatedTools({ threads: 2, memoryMib: 48 });
+const never = new AbortController().signal;
+
+after(() => threads.close());
+
+const run = (name: string, input: unknown = {}, signal = never): Promise<string> =>
+  threads.run({ module: MODULE, name, input }, signal);
+
+test('an export is a function, or an object with run; what is no text comes as JSON', async () => {
+  assert.equal(await run('burn', { ms: 1 }), 'true');
+  assert.equal(await run('definition', { value: 2 }), '{"product":6}');
+});
+
+test('a loop without an end is ended by the signal, and the thread is back', async () => {
+  const stops = [new AbortController(), new AbortController(), new AbortController()];
+  const reason = new Error('the run is over');
+  // The third has to wait for a thread.
+  const outcomes = stops.map(({ signal }) => assert.rejects(run('spin', {}, signal), reason));
+  for (const stop of stops.toReversed()) stop.abort(reason);
+  await Promise.all(outcomes);
+  for (const { signal } of stops) assert.equal(getEventListeners(signal, 'abort').length, 0);
+  assert.equal(await run('burn', { ms: 1 }), 'true');
+});
+
+test('a call that is aborted before it begins is not made', async () => {
+  const reason = new Error('the run is over');
+  await assert.rejects(run('leave', {}, AbortSignal.abort(reason)), reason);
+});
+
+test('a call that eats memory is ended, told to the model, and nothing else is', async () => {
+  const beside = run('burn', { ms: 300 });
+  await assert.rejects(run('eat'), (error) => {
+    return error instanceof ToolError && /more memory/.test(error.message);
+  });
+  assert.equal(await beside, 'true');
+});
+
+test('a tool that ends its thread has failed, and the next one runs', async () => {
+  await assert.rejects(run('leave'), (error) => !(error instanceof ToolError));
+  assert.equal(await run('burn', { ms: 1 }), 'true');
+});
+
+test('what a tool tells the model is told; another error keeps its name only', async () => {
+  await assert.rejects(run('told'), (error) => {
+    return error instanceof ToolError && error.message === 'No such city.';
+  });
+  await assert.rejects(run('broken'), { name: 'TypeError', message: 'an isolated tool failed' });
+  await assert.rejects(run('nothing'), { name: 'TypeError' });
+});
+
+test('ten megabytes of output are cut where they are made', async () => {
+  assert.ok((await run('huge')).length < OUTPUT_CHARS_MAX + 100);
+});
+
+test('input that cannot go to a thread fails, and does not throw past the caller', async () => {
+  await assert.rejects(run('burn', { ms: () => 1 }), { name: 'DataCloneError' });
+});
+
+test('while a tool computes, the tokens of another run go on coming', async () => {
+  const burning = toolOf('burn', (_, { signal }) => run('burn', { ms: 5_000 }, signal));
+  const rig = await startRig({ tools: ['burn'] }, 10, partsOf([burning]));
+  const computing = rig.run('tool=burn');
+  let isDone = false;
+  const outcome = collect(computing).finally(() => (isDone = true));
+  await until(async () => (await rig.stats()).started === 1, { what: 'the first run' });
+  let tokens = 0;
+  for await (const { type } of rig.run('tokens=100,pace=20ms')) {
+    if (type === 'text.delta' && !isDone) tokens += 1;
+  }
+  assert.equal(tokens, 100, 'all of them while the tool computes');
+  assert.deepEqual(stepsOf(await outcome).at(-1), 'completed');
+  await rig.close();
+});
