@@ -25,6 +25,7 @@ import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
+import { McpServers, serversOf } from './mcp/mcp-servers.ts';
 import { AgentRunner } from './runner/agent-runner.ts';
 import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
@@ -33,6 +34,8 @@ import type { WorkerTools } from './tools/worker-tools.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
+/** How long the worker waits for its MCP servers before it takes runs without them. */
+const MCP_START_MS = 5_000;
 
 try {
   await start(readWorkerConfig());
@@ -52,7 +55,13 @@ async function start(config: WorkerConfig): Promise<void> {
   const { agents: profiles } = file;
   const endpoints = endpointsOf(file, config, readNamedSecret);
   checkAgents(config, profiles, log);
+  const mcp = new McpServers({
+    servers: serversOf(file, config.workerPool),
+    variable: (name) => readNamedSecret(name)?.reveal(),
+    log,
+  });
   const tools = openTools({
+    sources: [mcp],
     fetchAllow: readHosts(config.fetchAllow),
     threads: config.isolatedThreads,
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
@@ -95,9 +104,11 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const parts = { app, server, provider, tools, link, health, log };
+  const parts = { app, server, provider, tools, mcp, link, health, log };
   const lifecycle = shutdownPhases(config, parts);
   shutdownOnSignals(lifecycle, { log });
+  // The first runs would lack the tools of a server that is only just starting.
+  await mcp.tried(MCP_START_MS);
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
@@ -110,13 +121,14 @@ interface Parts {
   readonly server: AgentServer;
   readonly provider: Providers;
   readonly tools: WorkerTools;
+  readonly mcp: McpServers;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, tools, link, health, log } = parts;
+  const { app, server, provider, tools, mcp, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -138,6 +150,7 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   lifecycle.onClose('nest', () => app.close());
   lifecycle.onClose('provider', () => provider.close());
   lifecycle.onClose('tools', () => tools.close());
+  lifecycle.onClose('mcp', () => mcp.close());
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;

@@ -11,11 +11,11 @@ export interface Agent {
 }
 
 /** Writes a file of agents and returns its path. The file goes when this process ends. */
-export function writeAgentsFile(agents: readonly Agent[]): string {
+export function writeAgentsFile(agents: readonly Agent[], more: object = {}): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'switchboard-agents-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'agents.yaml');
   // JSON is YAML too.
-  fs.writeFileSync(path, `${JSON.stringify({ agents })}\n`);
+  fs.writeFileSync(path, `${JSON.stringify({ agents, ...more })}\n`);
   return path;
 }
