@@ -66,6 +66,14 @@ export const PARTS: readonly Part[] = [
     apart: true,
   },
   {
+    ...tests('examples', 'the examples, each as its README says', named('examples')),
+    commands: (root) => [bin(root, 'node', 'tools/e2e/examples/prepare.ts')],
+    testTimeoutMs: 3 * MINUTE_MS,
+    timeoutMs: 10 * MINUTE_MS,
+    concurrency: 1,
+    apart: true,
+  },
+  {
     ...tests('real', 'a model server that nobody here wrote', named('real')),
     testTimeoutMs: 5 * MINUTE_MS,
     timeoutMs: 15 * MINUTE_MS,
@@ -90,7 +98,7 @@ export function filesOf(part: Part, root: string): readonly string[] {
 
 function isUnit(file: string): boolean {
   return (
-    !/\.(int|fault|storm|drill|real)\.spec\.ts$/.test(file) &&
+    !/\.(int|fault|storm|drill|examples|real)\.spec\.ts$/.test(file) &&
     !file.startsWith(join('tools', 'tidy'))
   );
 }
