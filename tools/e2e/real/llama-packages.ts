@@ -11,6 +11,7 @@ const MINUTE_MS = 60_000;
 export const LLAMA_PACKAGES: PythonPackages = {
   name: 'llama',
   requirements: fileURLToPath(new URL('requirements.txt', import.meta.url)),
+  buildRequirements: fileURLToPath(new URL('build-requirements.txt', import.meta.url)),
   compiled: ['llama_cpp_python'],
   env: {
     // The cache may be mounted on another processor: AVX2 at most. No eyes for a model of text.

@@ -34,6 +34,7 @@ let model: RealModel;
 let relay: ModelRelay;
 let stack: Stack;
 let client: OpenAI;
+const printed: string[] = [];
 
 before(async () => {
   model = await startRealModel();
@@ -47,6 +48,7 @@ before(async () => {
   ]);
   stack = await startStack({
     withoutSimulator: true,
+    onLine: (_process, line) => printed.push(line),
     poolSize: SLOTS,
     gatewayEnv: { AGENTS_FILE: file },
     workerEnv: {
@@ -70,6 +72,18 @@ async function idle(): Promise<void> {
   const none = () => relay.running === 0;
   await until(none, { what: 'the end of every call', timeoutMs: PATIENCE_MS });
   await model.atRest?.();
+}
+
+interface AccountLine {
+  readonly outcome: string;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** What the worker has written of a run that is over. */
+function accountOf(requestId: string): AccountLine {
+  const line = printed.find((one) => one.includes('"run over"') && one.includes(requestId));
+  return JSON.parse(line ?? '{}') as AccountLine;
 }
 
 function assertCounted(usage: OpenAI.CompletionUsage | null | undefined): void {
@@ -113,11 +127,10 @@ describe('a real model', () => {
 
   it('stops in mid-stream when the caller leaves, and answers the next one', async () => {
     const aborted = relay.aborted;
-    const stream = await client.chat.completions.create({
-      model: 'endless',
-      messages: count,
-      stream: true,
-    });
+    const stream = await client.chat.completions.create(
+      { model: 'endless', messages: count, stream: true },
+      { headers: { 'x-request-id': 'left-in-the-middle' } },
+    );
     let chunks = 0;
     for await (const chunk of stream) {
       if (chunk.choices[0]?.delta.content) chunks += 1;
@@ -125,6 +138,10 @@ describe('a real model', () => {
     }
     await idle();
     assert.equal(relay.aborted, aborted + 1);
+    const { promptTokens, completionTokens, outcome } = accountOf('left-in-the-middle');
+    assert.equal(outcome, 'stopped');
+    assert.ok(promptTokens > 5 && completionTokens >= 5, `${promptTokens}, ${completionTokens}`);
+    assert.ok(completionTokens < ENDLESS_TOKENS / 2);
     const answer = await client.chat.completions.create({ model: 'assistant', messages: capital });
     assert.match(answer.choices[0]?.message.content ?? '', /Paris/);
   });

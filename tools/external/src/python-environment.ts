@@ -14,6 +14,8 @@ export interface PythonPackages {
   readonly requirements: string;
   /** The packages that are compiled here. What else has no wheel is as good as missing. */
   readonly compiled?: readonly string[];
+  /** The file that pins what compiling takes, where it is not on the machine. */
+  readonly buildRequirements?: string;
   /** Added to the environment of pip, such as the options of a compiler. */
   readonly env?: NodeJS.ProcessEnv;
   /** Longest installation. */
@@ -61,7 +63,9 @@ async function prepared(
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
   const requirements = await fs.readFile(packages.requirements, 'utf8');
-  const recipe = JSON.stringify([requirements, packages.env ?? {}]);
+  const build = packages.buildRequirements;
+  const buildPins = build === undefined ? '' : await fs.readFile(build, 'utf8');
+  const recipe = JSON.stringify([requirements, buildPins, packages.env ?? {}]);
   const digest = createHash('sha256').update(recipe).digest('hex').slice(0, 8);
   const parent = join(dirname(cacheDirectory(env)), 'python');
   const name = `${packages.name}-${digest}-python-${pythonVersion}-${process.arch}`;
@@ -100,7 +104,10 @@ async function install(
   // Every package is in the file, so pip need not look for more.
   const files = ['--no-deps', '--requirement', packages.requirements];
   const command = ['-m', 'pip', 'install', ...options, ...patience, ...wheels, ...files];
-  const pipEnv = { ...env, ...packages.env };
+  const { buildRequirements: build } = packages;
+  // The first is for pip before 25.3, which has the second.
+  const pins = build === undefined ? {} : { PIP_CONSTRAINT: build, PIP_BUILD_CONSTRAINT: build };
+  const pipEnv = { ...env, ...packages.env, ...pins };
   await output(join(folder, 'bin', 'python'), command, pipEnv, packages.timeoutMs);
 }
 
