@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { findStablePort } from '@switchboard/stack';
-import { until } from '@switchboard/testkit';
 
 import { chatBody } from '../chat.ts';
 import { RawClient } from '../raw-client.ts';
 import { sdkClient } from '../sdk-client.ts';
 import type { ModelRun } from '../simulator-client.ts';
-import { PATIENCE_MS, TestStack } from '../test-stack.ts';
+import { TestStack } from '../test-stack.ts';
 import type { TestStackOptions } from '../test-stack.ts';
 import { EXAMPLES } from './install-example.ts';
 
@@ -20,7 +19,7 @@ export interface Question {
   readonly prompt: string;
   /** What must be in the answer. */
   readonly answer: RegExp;
-  /** The model's calls; the last one is of the second provider where there is a fallback. */
+  /** The calls of the model that one answer takes, by their scripts, in order. */
   readonly scripts: readonly RegExp[];
 }
 
@@ -40,13 +39,13 @@ export function changedFile(path: string, changes: Readonly<Record<string, strin
 
 /** A stack whose simulator's address is known before anything starts. */
 export async function stackWithAddress(
-  options: (baseUrl: string) => TestStackOptions | Promise<TestStackOptions>,
+  options: (baseUrl: string) => TestStackOptions,
 ): Promise<TestStack> {
   const port = await findStablePort();
   const simulatorEnv = { PORT: String(port) };
   return await TestStack.start({
     poolSize: 2,
-    ...(await options(`http://127.0.0.1:${port}/v1`)),
+    ...options(`http://127.0.0.1:${port}/v1`),
     simulatorEnv,
   });
 }
@@ -82,7 +81,7 @@ export async function assertAnswers(stack: TestStack, question: Question): Promi
 
 /** Leaves in the middle of the answer: the model's call ends, and the slot is free again. */
 export async function assertCancels(stack: TestStack, question: Question): Promise<void> {
-  const { agent, prompt } = question;
+  const { agent, prompt, scripts } = question;
   const id = `cancel-${agent}`;
   const messages = [{ role: 'user', content: prompt }];
   const client = await RawClient.chat(stack.url, chatBody(agent, { messages, stream: true }), id);
@@ -90,13 +89,10 @@ export async function assertCancels(stack: TestStack, question: Question): Promi
   client.leave();
   await stack.idle();
   const runs = await stack.simulator.runsOf(id);
-  assert.equal(runs.at(-1)?.outcome, 'aborted', JSON.stringify(runs.map(shortly)));
-}
-
-/** Waits until a process of the stack has printed a line. */
-export async function printed(stack: TestStack, pattern: RegExp): Promise<void> {
-  const look = () => stack.printed.some(({ text }) => pattern.test(text));
-  await until(look, { what: `a line like ${String(pattern)}`, timeoutMs: PATIENCE_MS });
+  const shown = JSON.stringify(runs.map(shortly));
+  // It was shown something, so all but the last call were over.
+  assert.equal(runs.length, scripts.length, shown);
+  assert.equal(runs.at(-1)?.outcome, 'aborted', shown);
 }
 
 function shortly({ script, outcome, tokens }: ModelRun): object {
