@@ -7,13 +7,20 @@ import { sseEventsIn } from './sse.ts';
 type SchemaName =
   'Response' | 'ResponseStreamEvent' | 'DeletedResponse' | 'InputItemList' | 'Error';
 
-interface TypedEvent {
+interface Answered {
+  readonly output?: readonly { readonly type: string }[];
+  readonly response?: Answered;
+}
+
+interface TypedEvent extends Answered {
   readonly type: string;
+  readonly item?: { readonly type: string };
 }
 
 /**
  * Holds what a gateway sends against the schemas that it shows under `/docs`, and against the
- * document of Open Responses where there is one.
+ * document of Open Responses where there is one. That one knows no calls of an agent's own tools:
+ * they are held against our schemas alone, and all around them against it too.
  */
 export class Standard {
   readonly #checks: Readonly<Record<SchemaName, ValidateFunction>>;
@@ -62,17 +69,32 @@ export class Standard {
     const document = schema === 'Response' ? this.#document?.response : undefined;
     return [
       ...problems(`a ${schema}`, this.#checks[schema], body),
-      ...(document === undefined ? [] : problems('a response of the document', document, body)),
+      ...(document === undefined
+        ? []
+        : problems('a response of the document', document, withoutOwnCalls(body))),
     ];
   }
 
   #eventProblems(event: TypedEvent): readonly string[] {
     const ours = problems('an event', this.#checks.ResponseStreamEvent, event);
-    if (this.#document === undefined) return ours;
+    if (this.#document === undefined || isOwnCall(event)) return ours;
     const check = this.#document.events.get(event.type);
     if (check === undefined) return [...ours, `the document knows no event ${event.type}`];
-    return [...ours, ...problems('an event of the document', check, event)];
+    return [...ours, ...problems('an event of the document', check, withoutOwnCalls(event))];
   }
+}
+
+const isOwnCall = ({ type, item }: TypedEvent): boolean =>
+  type.startsWith('response.mcp_call') || item?.type === 'mcp_call';
+
+/** Of a response, or of an event that has one. */
+function withoutOwnCalls(value: Answered): Answered {
+  const { output, response } = value;
+  return {
+    ...value,
+    ...(output === undefined ? {} : { output: output.filter(({ type }) => type !== 'mcp_call') }),
+    ...(response === undefined ? {} : { response: withoutOwnCalls(response) }),
+  };
 }
 
 function problems(what: string, check: ValidateFunction, value: object): readonly string[] {

@@ -8,6 +8,7 @@ import { sdkClient } from './sdk-client.ts';
 import type { HeardAnswer } from './sdk-client.ts';
 import { Standard } from './standard.ts';
 import { PATIENCE_MS, TestStack } from './test-stack.ts';
+import type { TestStackOptions } from './test-stack.ts';
 
 type ApiResponse = OpenAI.Responses.Response;
 
@@ -35,8 +36,10 @@ export class TwoGateways {
     this.second = this.client(other.url);
   }
 
-  static async start(): Promise<TwoGateways> {
-    const stack = await TestStack.start({ gateways: 2 });
+  /** `agents`, if they are given, must have the simulator's wildcard. */
+  static async start(agents?: TestStackOptions['agents']): Promise<TwoGateways> {
+    const own = agents === undefined ? {} : { agents };
+    const stack = await TestStack.start({ gateways: 2, ...own });
     const { text } = await ask(stack.url, chatBody('sim/tokens=40'));
     return new TwoGateways(stack, await Standard.of(stack.url), text);
   }

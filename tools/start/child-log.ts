@@ -22,8 +22,11 @@ const NATS_LEVELS: Readonly<Record<string, number>> = {
   FTL: 60,
 };
 
-/** Its users are made anew at each start, and their passwords guarded by the rights of a file. */
-const KNOWN = /^Plaintext passwords detected/;
+/**
+ * What is no fault. NATS's users are made anew at each start, and their passwords guarded by the
+ * rights of a file; and a worker that its watchdog ends leaves in the middle of a look at it.
+ */
+const KNOWN = /^(Plaintext passwords detected|Waiting for the debugger to disconnect)/;
 
 interface Entry {
   readonly level: number;

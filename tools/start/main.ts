@@ -26,6 +26,10 @@ async function start(options: StartOptions): Promise<Stack> {
     gatewayEnv: gatewayEnvironment(process.env),
     workerEnv: workerEnvironment(process.env),
     ...stopBudget(process.env['DRAIN_TIMEOUT_MS']),
+    restartWorkers: true,
+    onWorkerEnded: (name, how, waitMs) => {
+      say(`${name} ended unexpectedly (${how}). Starting it again in ${waitMs / 1_000} s …`);
+    },
     onProgress: (step) => say(`Starting ${step} …`),
     onLine: (name, line) => {
       const shown = show(name, line);

@@ -54,6 +54,7 @@ const WORKER = [
   'AGENTS_DIR',
   'WORKER_POOL',
   'ALLOW_SHORT_DRAIN',
+  'WATCHDOG_MS',
 ];
 /** What modules in AGENTS_DIR read for themselves. */
 const OF_MODULES = /^AGENT_/;

@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'idempotency_conflict',
   'events_expired',
   'deadline_too_short',
+  'context_length_exceeded',
   // The caller's limit, and ours.
   'too_many_outstanding',
   'too_many_streams',

@@ -13,6 +13,11 @@ export const LEASE_MS = 12_000;
 export const TAKEOVER_MS = 16_000;
 /** A run is given up as `too_many_attempts` when this many workers died on it. */
 export const MAX_ATTEMPTS = 3;
+/**
+ * A run that this many workers died on is a suspect: it is begun only where nothing else runs, so
+ * that its last attempt costs nobody else anything, and is ended by nobody else's fault.
+ */
+export const SUSPECT_FROM = MAX_ATTEMPTS - 1;
 /** Room for the envelope around the caller's body in a NATS message. */
 export const ENVELOPE_BYTES = 16_384;
 /** How often a gateway says that it lives. */

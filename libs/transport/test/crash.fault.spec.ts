@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import type { RunEvent } from '@switchboard/contract';
+import { type EventMessage, runClaim, type RunEvent } from '@switchboard/contract';
 import { Cable, until } from '@switchboard/testkit';
 import { answerAtOnce, collect, Harness, submit, types } from './harness.ts';
 
@@ -254,6 +254,27 @@ describe('faults', { concurrency: true }, () => {
     assert.equal(ran, 0);
     assert.equal(await own.count('DEAD_LETTERS'), 1);
     await until(async () => (await own.count('REQUESTS_default')) === 0, { what: 'empty queue' });
+  });
+
+  it('an outage of NATS that outlasts the claim on a run is no lost attempt', async (test) => {
+    const own = await startOwn(test);
+    const gateway = await own.gateway();
+    let begun = 0;
+    const { server } = await own.worker(async function* (_request, context) {
+      begun += 1;
+      if (begun === 1) await sleepUnless(context.signal, 600_000);
+      yield* answerAtOnce();
+    }, 1);
+    const handle = await submit(gateway, 'u');
+    const reading = collect(handle.events());
+    await until(() => server.busy === 1, { what: 'a running run' });
+    own.nats.kill('SIGKILL');
+    await until(() => server.busy === 0, { what: 'the run to be stopped', timeoutMs: 20_000 });
+    await own.nats.restart();
+    assert.equal((await reading).at(-1)?.type, 'completed');
+    const query = { last_by_subj: runClaim(handle.run) };
+    const claim = (await own.manager.streams.getMessage('EVENTS', query))?.json<EventMessage>();
+    assert.deepEqual([claim?.a, claim?.l], [2, undefined]);
   });
 
   it('hand-backs are no lost attempts: a run survives any number of workers that stop', async (test) => {

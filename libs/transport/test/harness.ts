@@ -60,7 +60,17 @@ export interface GatewayOptions {
 }
 
 export type WorkerOptions = Partial<
-  Pick<AgentServerOptions, 'gatewayLostMs' | 'onWorkerLost' | 'loadInput'>
+  Pick<
+    AgentServerOptions,
+    | 'agents'
+    | 'gatewayLostMs'
+    | 'knows'
+    | 'loadInput'
+    | 'onWorkerLost'
+    | 'onWorn'
+    | 'pool'
+    | 'runTimeoutMs'
+  >
 >;
 
 const STATE: StateStoreOptions = {

@@ -24,7 +24,9 @@ export class AgentController {
   @MessagePattern(AGENT_RUN)
   run(@Payload() request: RunRequest, @Ctx() context: RunContext): AsyncIterable<RunEvent> {
     const { run, requestId, attempt, signal } = context;
+    const abandon = (part: Promise<unknown>): void => context.abandon(part);
     const log = this.#log;
-    return this.#runner.run(request, { run, requestId, attempt, signal, log, calls: context });
+    const about = { run, requestId, attempt, signal, log, abandon, calls: context };
+    return this.#runner.run(request, about);
   }
 }

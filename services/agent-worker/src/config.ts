@@ -75,6 +75,15 @@ export const WORKER_OPTIONS = option.defineOptions({
       '`on_worker_lost: restart`.',
     default: false,
   }),
+  WATCHDOG_MS: option.duration({
+    doc:
+      'A worker whose main thread is blocked for so long, by an agent or a tool that computes ' +
+      'without waiting, ends itself with code 70, to be started again. Its runs are taken over ' +
+      'by others. 0 turns that off, as a debugger needs; else at least 2000.',
+    default: 10_000,
+    min: 0,
+    max: 600_000,
+  }),
   FETCH_ALLOW: option.string({
     doc:
       'Hosts that the built-in tool `fetch` may read, separated by commas: `example.com`, ' +
@@ -101,6 +110,9 @@ export const WORKER_OPTIONS = option.defineOptions({
   }),
 });
 
+/** A large answer or a garbage collection may take that long. */
+const WATCHDOG_MIN_MS = 2_000;
+
 /** What is to be done when there is no model endpoint; the two variables stand before it. */
 export const NO_ENDPOINT =
   'set the first to the address of a model endpoint, such as http://127.0.0.1:11434/v1, ' +
@@ -122,6 +134,11 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
       variables: ['WORKER_POOL'],
       holds: ({ workerPool }) => isToken(workerPool),
       message: 'letters, digits, _ and -, at most 64',
+    },
+    {
+      variables: ['WATCHDOG_MS'],
+      holds: ({ watchdogMs }) => watchdogMs === 0 || watchdogMs >= WATCHDOG_MIN_MS,
+      message: `0, or at least ${WATCHDOG_MIN_MS}: less is no sign of a fault`,
     },
     {
       variables: ['FETCH_ALLOW'],

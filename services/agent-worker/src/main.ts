@@ -3,11 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { inboxPrefix } from '@switchboard/contract';
-import type { AgentProfile } from '@switchboard/contract';
 import {
   ConfigError,
+  LiveAgents,
   builtInProfiles,
-  loadAgentsFile,
   natsAddress,
 } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
@@ -17,11 +16,12 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
+import { checkAgents } from './check-agents.ts';
 import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
-import { codeAgents, withModules } from './code-agents/code-profiles.ts';
+import { codeAgents, codeCards, withModules } from './code-agents/code-profiles.ts';
 import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
 import { moduleTools } from './code-agents/module-tools.ts';
-import { coversRuns, readNamedSecret, readWorkerConfig } from './config.ts';
+import { readNamedSecret, readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { endpointsOf } from './llm/endpoints-of.ts';
 import { Providers } from './llm/providers.ts';
@@ -31,6 +31,7 @@ import { firstOf } from './runner/request-runner.ts';
 import { readHosts } from './tools/built-in/host-list.ts';
 import { openTools } from './tools/worker-tools.ts';
 import type { WorkerTools } from './tools/worker-tools.ts';
+import { guardProcess } from './watchdog/guard-process.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
 const CLOSE_RESERVE_MS = 10_000;
@@ -48,18 +49,10 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
-  const builtIn = builtInProfiles({ model: config.openaiModel });
   const { agentsDir, workerPool } = config;
   const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
-  const file = withModules(loadAgentsFile(config.agentsFile, builtIn), modules, workerPool);
-  const { agents: profiles } = file;
-  const endpoints = endpointsOf(file, config, readNamedSecret);
-  checkAgents(config, profiles, log);
-  const mcp = new McpServers({
-    servers: serversOf(file, config.workerPool),
-    variable: (name) => readNamedSecret(name)?.reveal(),
-    log,
-  });
+  const variable = (name: string): string | undefined => readNamedSecret(name)?.reveal();
+  const mcp = new McpServers({ servers: [], variable, log });
   const tools = openTools({
     sources: [mcp],
     fetchAllow: readHosts(config.fetchAllow),
@@ -67,32 +60,31 @@ async function start(config: WorkerConfig): Promise<void> {
     memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
     ofModules: (threads) => moduleTools(modules, threads, log),
   });
-  tools.tools.check(profiles.filter(({ pool }) => pool === config.workerPool));
+  const agents = await LiveAgents.open({
+    path: config.agentsFile,
+    builtIn: builtInProfiles({ model: config.openaiModel }),
+    extend: (file) => withModules(file, modules, workerPool),
+    check: (file) => checkAgents(config, file, tools.tools, log),
+    log,
+  });
+  mcp.update(serversOf(agents.current, workerPool), 0);
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new Providers(endpoints, log);
-  const server = new AgentServer({
-    link,
-    pool: config.workerPool,
-    size: config.poolSize,
-    worker: config.workerName,
-    onWorkerLost: ({ agent }) => {
-      return profiles.find(({ name }) => name === agent)?.on_worker_lost ?? 'fail';
-    },
-    loadInput: async (key) => await readInput(link, key, log),
-    log,
+  const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
+  agents.onChange((file, before) => {
+    provider.replace(endpointsOf(file, config, readNamedSecret));
+    const longest = Math.max(...before.agents.map(({ timeout }) => timeout));
+    mcp.update(serversOf(file, workerPool), longest * 1_000);
   });
-  const code = new CodeAgentRunner({
-    find: codeAgents(modules, () => profiles),
-    provider,
-    tools: tools.tools,
-    log,
-  });
-  const runner = firstOf(code, new AgentRunner(profiles, provider, Math.random, tools));
+  const worn = (reason: string): void => retire(reason);
+  const server = agentServer(config, { link, agents, worn, log });
+  const find = codeAgents(modules, agents);
+  const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
+  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
     AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
@@ -106,14 +98,47 @@ async function start(config: WorkerConfig): Promise<void> {
   });
   const parts = { app, server, provider, tools, mcp, link, health, log };
   const lifecycle = shutdownPhases(config, parts);
+  lifecycle.onClose('agents', () => agents.close());
   shutdownOnSignals(lifecycle, { log });
+  const retire = guardProcess({ lifecycle, watchdogMs: config.watchdogMs, log });
   // The first runs would lack the tools of a server that is only just starting.
   await mcp.tried(MCP_START_MS);
   await app.listen();
   // NATS may be away for long: the process is up meanwhile, and says that it is not ready.
   await server.listening;
   const { workerName: worker, workerPool: pool, poolSize } = config;
-  log.info({ healthPort: health.port, worker, pool, poolSize }, 'ready');
+  const { version: agentsVersion } = agents.current;
+  log.info({ healthPort: health.port, worker, pool, poolSize, agentsVersion }, 'ready');
+}
+
+interface ServerParts {
+  readonly link: NatsLink;
+  readonly agents: LiveAgents;
+  /** The process should be replaced. */
+  readonly worn: (reason: string) => void;
+  readonly log: Logger;
+}
+
+function agentServer(config: WorkerConfig, { link, agents, worn, log }: ServerParts): AgentServer {
+  const profileOf = (agent: string) => {
+    return agents.current.agents.find(({ name }) => name === agent);
+  };
+  return new AgentServer({
+    link,
+    pool: config.workerPool,
+    size: config.poolSize,
+    worker: config.workerName,
+    agents: codeCards(agents, config.workerPool),
+    knows: (agent) => profileOf(agent) !== undefined,
+    onWorkerLost: ({ agent }) => profileOf(agent)?.on_worker_lost ?? 'fail',
+    runTimeoutMs: ({ agent }) => {
+      const timeout = profileOf(agent)?.timeout;
+      return timeout === undefined ? undefined : timeout * 1_000;
+    },
+    onWorn: worn,
+    loadInput: async (key) => await readInput(link, key, log),
+    log,
+  });
 }
 
 interface Parts {
@@ -154,16 +179,4 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   lifecycle.onClose('nats', () => link.close());
   lifecycle.onClose('health', () => health.close());
   return lifecycle;
-}
-
-/** @throws ConfigError when a restart would cut runs off that nobody allowed it to */
-function checkAgents(config: WorkerConfig, profiles: readonly AgentProfile[], log: Logger): void {
-  const { drainTimeoutMs, workerPool: pool } = config;
-  const mine = profiles.filter((profile) => profile.pool === pool);
-  if (mine.length === 0) {
-    log.warn({ pool }, 'no agent names this pool: there will be nothing to run');
-  }
-  if (coversRuns(config, mine)) return;
-  const text = 'DRAIN_TIMEOUT_MS is shorter than the longest run: a restart may cut runs off';
-  log.warn({ drainTimeoutMs }, text);
 }

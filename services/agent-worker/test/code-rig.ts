@@ -39,7 +39,7 @@ export async function startCodeRig(folder: string): Promise<CodeRig> {
     ofModules: (threads) => moduleTools(modules, threads, log),
   });
   tools.tools.check(agents);
-  const find = codeAgents(modules, () => agents);
+  const find = codeAgents(modules, { current: { agents } });
   const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
   const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   return {

@@ -67,7 +67,10 @@ export interface GatewayOptions {
   readonly findPlace?: FindPlace;
   /** What somebody has in a pool, queued and running. */
   readonly ownUse?: PoolViewOptions['ownUse'] | undefined;
-  readonly profiles: readonly AgentProfile[];
+  /** The agents that callers can name now. */
+  readonly profiles: () => readonly AgentProfile[];
+  /** Of the file that they are from, for the access log. */
+  readonly agentsVersion?: (() => string) | undefined;
   readonly version: string;
   readonly log: GatewayLog;
   readonly nestLog: LoggerService;
@@ -220,6 +223,7 @@ function servicesOf(options: GatewayOptions, exchanges: Exchanges, readiness: Re
     openStreams: new OpenStreams(limits.maxStreamsPerUser ?? STREAMS_PER_USER_MAX),
     admission: new Admission({ ...options, records, keys }),
     profiles,
+    agentsVersion: options.agentsVersion,
     resumeWindowMs: limits.resumeWindowMs,
     heartbeatIntervalMs: limits.heartbeatIntervalMs,
     findPlace: options.findPlace,

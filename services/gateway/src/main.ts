@@ -1,5 +1,5 @@
 /** Starts a gateway from the environment and ends it gracefully on SIGTERM and SIGINT. */
-import { ConfigError, builtInProfiles, loadAgentsFile } from '@switchboard/platform/config';
+import { ConfigError, LiveAgents, builtInProfiles } from '@switchboard/platform/config';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
 import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
@@ -10,7 +10,9 @@ import { readGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { httpGuardOptions } from './http-guard/options.ts';
+import { KnownAgents } from './models/known-agents.ts';
 import { openQueue } from './open-queue.ts';
+import type { Queue } from './open-queue.ts';
 import { OwnUses } from './pool-view/own-uses.ts';
 import { Recorder } from './runs/recorder.ts';
 import { RunRecords } from './runs/run-records.ts';
@@ -35,16 +37,31 @@ function isPortTaken(thrown: unknown): boolean {
 
 async function start(config: GatewayConfig): Promise<void> {
   const log = createLogger({ name: 'gateway', level: config.logLevel });
-  const builtIn = builtInProfiles({ model: config.openaiModel });
-  const { agents: profiles } = loadAgentsFile(config.agentsFile, builtIn);
+  let prepare: Queue['prepare'] = () => Promise.resolve();
+  const file = await LiveAgents.open({
+    path: config.agentsFile,
+    builtIn: builtInProfiles({ model: config.openaiModel }),
+    // New pools have their queues before anybody can name their agents.
+    check: async (next) => await prepare(next.agents),
+    log,
+  });
   const accounts = await Accounts.open(config, log);
-  const { entrance, fleet, link, runs, state, ...queue } = openQueue(config, profiles, log);
+  const { entrance, fleet, link, runs, state, ...queue } = openQueue(
+    config,
+    file.current.agents,
+    log,
+  );
+  prepare = queue.prepare;
   const letters = new DeadLetters(link);
   const recorder = startRecorder(config, { runs, state, letters, link, log });
   const uses = new OwnUses({
     read: async (pool, account) => await outstandingOf(link, pool, account),
     maxOutstanding: config.maxOutstandingPerUser,
   });
+  const agents = new KnownAgents(
+    () => file.current.agents,
+    () => fleet.agents,
+  );
   const gateway = await Gateway.create({
     runs,
     buckets: state,
@@ -53,14 +70,15 @@ async function start(config: GatewayConfig): Promise<void> {
     erase: async (run) => {
       await Promise.all([purgeRun(link, run), state.deleteInput(run), letters.removeRun(run)]);
     },
-    queueReady: () => runs.ready && state.ready,
+    queueReady: () => runs.ready && state.ready && fleet.settled,
     queueProblem: () => link.problem,
     fleet,
     findPlace: async (run) => await placeOf(runs, fleet, run),
     accounts,
     entrance,
     ownUse: async (viewer, pool) => await uses.of(viewer, pool),
-    profiles,
+    profiles: () => agents.profiles,
+    agentsVersion: () => file.current.version,
     version: VERSION,
     log,
     nestLog: new NestLogger(log),
@@ -77,9 +95,11 @@ async function start(config: GatewayConfig): Promise<void> {
   const lifecycle = shutdownPhases(config, { gateway, runs, fleet, state, recorder, link, log });
   lifecycle.onClose('entrance', () => queue.closeEntrance());
   lifecycle.onClose('accounts', () => accounts.close());
+  lifecycle.onClose('agents', () => file.close());
   shutdownOnSignals(lifecycle, { log });
   const port = await gateway.listen(config.port, config.host);
-  log.info({ port, host: config.host, agents: profiles.length }, 'listening');
+  const { agents: known, version: agentsVersion } = file.current;
+  log.info({ port, host: config.host, agents: known.length, agentsVersion }, 'listening');
 }
 
 /** However many wait: the queue is asked about a few times a second. */

@@ -1,7 +1,8 @@
 /** Everything of the gateway that speaks to NATS, built from the configuration and begun. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { inboxPrefix, newGatewayToken } from '@switchboard/contract';
 import type { AgentProfile } from '@switchboard/contract';
-import { natsAddress } from '@switchboard/platform/config';
+import { ConfigError, natsAddress } from '@switchboard/platform/config';
 import type { Logger } from '@switchboard/platform/logging';
 import { Fleet, NatsLink, RunClient, StateStore } from '@switchboard/transport';
 import type { GatewayConfig } from './config.ts';
@@ -18,7 +19,17 @@ export interface Queue {
   readonly state: StateStore;
   readonly entrance: Entrance;
   readonly closeEntrance: () => void;
+  /**
+   * Returns when the queues of all their pools are made, or after {@link PREPARE_MS}: whoever asks
+   * for an agent of a pool that still has none is refused, with 503, until it has.
+   * @throws ConfigError there are more pools than a gateway takes
+   */
+  readonly prepare: (profiles: readonly AgentProfile[]) => Promise<void>;
 }
+
+/** How long new agents wait for their queues, which another process may forbid to be made. */
+const PREPARE_MS = 5_000;
+const PREPARE_PAUSE_MS = 20;
 
 /** Returns at once; NATS may be away. What it returns is closed by the caller, the link last. */
 export function openQueue(
@@ -33,7 +44,15 @@ export function openQueue(
     log,
   });
   const token = newGatewayToken();
-  const fleet = new Fleet(link, { pools: poolsOf(profiles), log });
+  const fleet = new Fleet(link, {
+    pools: poolsOf(profiles),
+    onPool: (pool) => {
+      log.info({ pool }, 'a pool that was not there at the start: its queue is made');
+      runs.addPool(pool);
+      addPool(pool);
+    },
+    log,
+  });
   fleet.start();
   const runs = new RunClient(link, {
     gateway: token,
@@ -48,7 +67,11 @@ export function openQueue(
     log,
   });
   runs.start();
-  const { entrance, close: closeEntrance } = openEntrance({
+  const {
+    entrance,
+    addPool,
+    close: closeEntrance,
+  } = openEntrance({
     link,
     runs,
     fleet,
@@ -69,7 +92,24 @@ export function openQueue(
     log,
   });
   state.start();
-  return { link, runs, fleet, state, entrance, closeEntrance };
+  const prepare = async (next: readonly AgentProfile[]): Promise<void> => {
+    await preparePools(poolsOf(next), fleet, runs);
+  };
+  return { link, runs, fleet, state, entrance, closeEntrance, prepare };
+}
+
+async function preparePools(
+  pools: readonly string[],
+  fleet: Fleet,
+  runs: RunClient,
+): Promise<void> {
+  for (const pool of pools) {
+    if (!fleet.addPool(pool)) throw new ConfigError(['AGENTS_FILE: there are too many pools']);
+  }
+  const untilMs = performance.now() + PREPARE_MS;
+  while (!pools.every((pool) => runs.hasPool(pool)) && performance.now() < untilMs) {
+    await pause(PREPARE_PAUSE_MS, undefined, { ref: false });
+  }
 }
 
 function poolsOf(profiles: readonly AgentProfile[]): string[] {

@@ -270,6 +270,7 @@ describe('the log', () => {
       'status',
       'durationMs',
       'queueWaitMs',
+      'agentsVersion',
       'outcome',
     ]);
     assert.equal(fields['route'], '/v1/chat/completions');

@@ -45,6 +45,7 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 const NAMES = ['assistant', 'coder', 'team/writer', 'a', 'b', 'c', 'sim/*'];
+const PROFILES = NAMES.map((name) => AgentProfile.parse({ name, model: '*' }));
 
 /** What takes the place of the harness's own. */
 export interface Guards {
@@ -90,7 +91,7 @@ export async function startGateway(
     },
     entrance: openEntrance(),
     ...guards,
-    profiles: NAMES.map((name) => AgentProfile.parse({ name, model: '*' })),
+    profiles: () => PROFILES,
     version: '0.0.0',
     log,
     nestLog: silent,

@@ -17,6 +17,19 @@ const CALLS: readonly RunEvent[] = [
   { type: 'completed', finishReason: 'tool_calls' },
 ];
 
+const OWN_CALL = { id: 'c1', name: 'read', source: 'files', arguments: '{"path":"a"}' };
+/** Two steps of an agent with a tool of its own, and what a caller is told of it. */
+const STEPS: readonly RunEvent[] = [
+  STARTED,
+  text('One moment. '),
+  { type: 'usage', usage: { ...usage, total_tokens: 1 } },
+  { type: 'tool.started', ...OWN_CALL },
+  { type: 'tool.result', id: 'c1', output: 'secret of a' },
+  text('It is there.'),
+  { type: 'usage', usage },
+  COMPLETED,
+];
+
 let server: TestGateway;
 let client: OpenAI;
 
@@ -80,6 +93,81 @@ describe('the official openai SDK', () => {
       assert.equal(call.function.name, 'weather');
       assert.equal(call.function.arguments, '{"city":"Rome"}');
       assert.equal(answer.choices[0]?.finish_reason, 'tool_calls');
+    }
+  });
+
+  it("passes the steps of an agent on, and takes none of its calls for the caller's", async () => {
+    server.runs.script = (run) => run.emit(...STEPS);
+    const plain = await client.chat.completions.create({ model: 'assistant', messages });
+    const notes: unknown[] = [];
+    const stream = client.chat.completions
+      .stream({ model: 'assistant', messages, stream_options: { include_usage: true } })
+      .on('chunk', (chunk) => {
+        if ('switchboard' in chunk) notes.push(chunk.switchboard);
+      });
+    const streamed = await stream.finalChatCompletion();
+    for (const answer of [plain, streamed]) {
+      const message = answer.choices[0]?.message;
+      assert.equal(message?.content, 'One moment. It is there.');
+      assert.deepEqual(message?.tool_calls ?? [], []);
+      assert.deepEqual(answer.usage, usage);
+    }
+    const output = 'secret of a';
+    assert.deepEqual('switchboard' in plain && plain.switchboard, {
+      tool_calls: [{ ...OWN_CALL, output }],
+    });
+    assert.deepEqual(notes, [{ tool_call: OWN_CALL }, { tool_result: { id: 'c1', output } }]);
+  });
+
+  it('is told of the tokens of the attempt that gave the answer, not of a lost one', async () => {
+    server.runs.script = (run) =>
+      run.emit(STARTED, text('Hel'), { type: 'usage', usage }, STARTED, text('Hallo'), COMPLETED);
+    const ask = { model: 'assistant', messages, stream_options: { include_usage: true } };
+    const streamed = await client.chat.completions.stream(ask).finalChatCompletion();
+    const plain = await client.chat.completions.create({ model: 'assistant', messages });
+    assert.deepEqual([streamed.usage ?? null, plain.usage ?? null], [null, null]);
+  });
+
+  it('reads them as items of a response, and the conversation goes on with them', async () => {
+    server.runs.script = (run) => run.emit(...STEPS);
+    const ask = { model: 'assistant', input: 'Is a there?' };
+    const stream = client.responses.stream(ask);
+    const seen: string[] = [];
+    stream.on('event', ({ type }) => {
+      if (type.startsWith('response.mcp_call')) seen.push(type.slice('response.mcp_call'.length));
+    });
+    const streamed = await stream.finalResponse();
+    const plain = await client.responses.create(ask);
+    assert.deepEqual(seen, ['.in_progress', '_arguments.delta', '_arguments.done', '.completed']);
+    for (const response of [streamed, plain]) {
+      assert.deepEqual(
+        response.output.map(({ type }) => type),
+        ['message', 'mcp_call', 'message'],
+      );
+      const call = response.output[1];
+      assert.ok(call?.type === 'mcp_call');
+      assert.deepEqual(
+        [call.server_label, call.name, call.arguments, call.output, call.status],
+        ['files', 'read', '{"path":"a"}', 'secret of a', 'completed'],
+      );
+      assert.equal(response.output_text, 'One moment. It is there.');
+    }
+    await client.responses.create({
+      ...ask,
+      input: 'And b?',
+      previous_response_id: plain.id,
+    });
+    await client.responses.create({
+      model: 'assistant',
+      input: [
+        ...(plain.output as OpenAI.Responses.ResponseInputItem[]),
+        { role: 'user', content: 'And b?' },
+      ],
+    });
+    for (const run of server.runs.submitted.slice(-2)) {
+      const roles = run.submission.chat.messages.map(({ role }) => role);
+      assert.deepEqual(roles.slice(-4), ['assistant', 'tool', 'assistant', 'user']);
+      assert.match(JSON.stringify(run.submission.chat.messages), /secret of a/);
     }
   });
 

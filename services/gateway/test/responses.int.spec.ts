@@ -92,7 +92,10 @@ describe('POST /v1/responses', () => {
     const refused = await call(server, 'POST', '', { body });
     assert.equal(refused.status, 400);
     const { error } = (await refused.json()) as { error: Record<string, unknown> };
-    assert.deepEqual([error['code'], error['param']], ['invalid_request', 'previous_response_id']);
+    assert.deepEqual(
+      [error['code'], error['param']],
+      ['context_length_exceeded', 'previous_response_id'],
+    );
     assert.match(String(error['message']), /truncation/);
     assert.equal(server.runs.submitted.length, 2);
     await created(server, { ...body, truncation: 'auto' });

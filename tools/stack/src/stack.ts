@@ -1,3 +1,4 @@
+import { keepRunning } from './keep-running.ts';
 import type { LineListener } from './line-log.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { NatsAccess } from './nats-access.ts';
@@ -22,7 +23,15 @@ export interface StackOptions {
   readonly nats?: NatsClusterOptions;
   readonly gatewayEnv?: NodeJS.ProcessEnv;
   readonly workerEnv?: NodeJS.ProcessEnv;
+  /** Options of Node itself for the workers. */
+  readonly workerArguments?: readonly string[];
   readonly simulatorEnv?: NodeJS.ProcessEnv;
+  /**
+   * Workers that end unasked are started again, as a cluster would, and are no unexpected exit.
+   */
+  readonly restartWorkers?: boolean;
+  /** Told which worker ended, how, and after how long it is started again. */
+  readonly onWorkerEnded?: (name: string, how: string, waitMs: number) => void;
   /** How long a gateway or worker may drain before it is killed; default 45,000 ms. */
   readonly stopBudgetMs?: number;
   /** Told about each line any of the processes prints. */
@@ -50,6 +59,8 @@ export class Stack {
   readonly unexpectedExit: Promise<ManagedProcess>;
   readonly #options: StackOptions;
   readonly #reportExit: (ended: ManagedProcess) => void;
+  readonly #restarts = new AbortController();
+  readonly #keeping: Promise<void>[] = [];
   #stopping: Promise<void> | undefined;
   #workersStarted = 0;
   #gatewaysStarted = 0;
@@ -120,17 +131,35 @@ export class Stack {
   async addWorker(env: NodeJS.ProcessEnv = {}): Promise<Worker> {
     this.#workersStarted += 1;
     const name = `worker ${this.#workersStarted}`;
-    const worker = await startWorker({
+    const worker = await this.#startWorker(name, env);
+    const place = this.workers.push(worker) - 1;
+    if (this.#options.restartWorkers !== true) {
+      this.#watch(worker.process);
+      return worker;
+    }
+    const kept = keepRunning(
+      {
+        first: worker,
+        start: async () => await this.#startWorker(name, env),
+        onStarted: (started) => (this.workers[place] = started),
+        onEnded: (...ended) => this.#options.onWorkerEnded?.(...ended),
+      },
+      this.#restarts.signal,
+    );
+    this.#keeping.push(kept);
+    return worker;
+  }
+
+  async #startWorker(name: string, env: NodeJS.ProcessEnv): Promise<Worker> {
+    return await startWorker({
       name,
       natsUrl: this.natsCluster.url,
       poolSize: this.#options.poolSize ?? 10,
       openaiBaseUrl: this.simulator?.baseUrl,
       env: { ...this.nats.access?.environment('worker'), ...this.#options.workerEnv, ...env },
+      nodeArguments: this.#options.workerArguments ?? [],
       onLine: lineListener(this.#options, name),
     });
-    this.workers.push(worker);
-    this.#watch(worker.process);
-    return worker;
   }
 
   /** Starts one more gateway with the stack's settings; `env` overrides them. */
@@ -162,13 +191,16 @@ export class Stack {
 
   /** Kills everything at once, without draining; `stop` then only removes the files. */
   kill(): void {
+    this.#restarts.abort();
     for (const each of this.processes) each.killGroup();
   }
 
   async #stopInOrder(): Promise<void> {
     const { stopBudgetMs = STOP_BUDGET_MS } = this.#options;
+    this.#restarts.abort();
     await stopAll(this.gateways, stopBudgetMs);
     await stopAll(this.workers, stopBudgetMs);
+    await Promise.all(this.#keeping);
     await this.simulator?.process.stop(SIMULATOR_STOP_BUDGET_MS);
     await this.natsCluster.stop();
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 
+import { until } from '@switchboard/testkit';
+
 import { startStack, type Stack } from '../src/index.ts';
 
 /** nats-server alone. */
@@ -28,5 +30,27 @@ describe('what ended without being asked to', () => {
     await stack.nats.restart();
     process.kill(stack.nats.pid, 'SIGKILL');
     assert.equal(await stack.unexpectedExit, stack.nats.process);
+  });
+});
+
+describe('workers that are started again', () => {
+  it('are replaced in their place when they end unasked, and not when the stack stops', async (test) => {
+    const ended: string[] = [];
+    const stack = await startStack({
+      workers: 2,
+      restartWorkers: true,
+      onWorkerEnded: (name, how) => ended.push(`${name}: ${how}`),
+    });
+    test.after(async () => await stack.stop());
+    const [first, second] = stack.workers;
+    assert.ok(first !== undefined && second !== undefined);
+    process.kill(first.process.pid, 'SIGKILL');
+    await until(() => stack.workers[0] !== first, { what: 'another worker', timeoutMs: 30_000 });
+    assert.equal(stack.workers[1], second);
+    assert.equal(stack.workers[0]?.process.running, true);
+    assert.deepEqual(ended, [`${first.process.name}: SIGKILL`]);
+    await stack.stop();
+    assert.equal(ended.length, 1);
+    assert.ok(stack.workers.every(({ process: { running } }) => !running));
   });
 });

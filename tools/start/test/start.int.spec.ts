@@ -61,12 +61,29 @@ describe('npm start', () => {
     assert.equal(await isPortFree(port, '127.0.0.1'), true);
   });
 
-  it('says which process died, stops the others and fails', async () => {
+  it('says which worker died, and starts it again', async () => {
+    const [launcher] = await startReady('--json-logs');
+    const readyPid = (line: string): number | undefined =>
+      line.includes('"msg":"ready"') ? (JSON.parse(line) as { pid: number }).pid : undefined;
+    const first = await launcher.firstLine(readyPid, START_TIMEOUT_MS);
+    process.kill(first, 'SIGKILL');
+    const another = (line: string): number | undefined => {
+      const pid = readyPid(line);
+      return pid === first ? undefined : pid;
+    };
+    await launcher.firstLine(another, START_TIMEOUT_MS);
+    const text = launcher.logs().join('\n');
+    assert.match(text, /^worker 1 ended unexpectedly \(SIGKILL\)\. Starting it again in 0\.5 s …/m);
+    launcher.kill('SIGINT');
+    assert.deepEqual(await launcher.exited, { code: 0, signal: null });
+  });
+
+  it('says which other process died, stops the rest and fails', async () => {
     const [launcher, port] = await startReady('--json-logs');
-    const ready = launcher.logs().find((line) => line.includes('"msg":"ready"'));
-    process.kill(JSON.parse(ready ?? '{}').pid, 'SIGKILL');
+    const listening = launcher.logs().find((line) => line.includes('"name":"gateway"'));
+    process.kill(JSON.parse(listening ?? '{}').pid, 'SIGKILL');
     assert.deepEqual(await launcher.exited, { code: 1, signal: null });
-    assert.match(launcher.logs().join('\n'), /^worker 1 ended unexpectedly \(SIGKILL\)/m);
+    assert.match(launcher.logs().join('\n'), /^gateway 1 ended unexpectedly \(SIGKILL\)/m);
     assert.equal(await isPortFree(port, '127.0.0.1'), true);
   });
 

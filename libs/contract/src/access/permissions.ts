@@ -91,7 +91,8 @@ function gatewayPermissions(pools: readonly string[]): NatsPermissions {
       LIVE_SUBJECTS,
       READERS_SUBJECTS,
       reservationsSubject('*'),
-      ...pools.map(fleetSubjects),
+      // Of all pools: whose agents it does not know yet, it hears of here.
+      fleetSubjects('*'),
     ],
   };
 }

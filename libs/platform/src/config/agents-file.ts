@@ -6,24 +6,35 @@ import { ConfigError } from './config-error.ts';
 import { fileErrorCode } from './read-config.ts';
 
 /** A profile file larger than this is a mistake (bytes). */
-const FILE_MAX_BYTES = 1024 * 1024;
+export const AGENTS_FILE_MAX_BYTES = 1024 * 1024;
 /** Problems shown of one file: a file of another kind would have thousands. */
 const PROBLEMS_MAX = 20;
 
 /** The variable that names the file; problems begin with it. */
-const VARIABLE = 'AGENTS_FILE';
+export const AGENTS_FILE = 'AGENTS_FILE';
 
 /**
  * What the YAML file at `path` says, or the agents `builtIn` without one. Throws
- * {@link ConfigError} with every problem by its place (`agents[1].timeout: ...`); what the file
- * says is never shown, because instructions are nobody else's business.
+ * {@link ConfigError} like {@link readAgents}.
  */
 export function loadAgentsFile(
   path: string | undefined,
   builtIn: readonly AgentProfile[],
 ): AgentsFile {
-  if (path === undefined) return { agents: [...builtIn], providers: [], mcp_servers: [] };
-  const parsed = AgentsFile.safeParse(parseYaml(readBounded(path)));
+  return path === undefined ? agentsWithoutFile(builtIn) : readAgents(readBounded(path));
+}
+
+export function agentsWithoutFile(builtIn: readonly AgentProfile[]): AgentsFile {
+  return { agents: [...builtIn], providers: [], mcp_servers: [] };
+}
+
+/**
+ * What the text of an agents' file says. Throws {@link ConfigError} with every problem by its place
+ * (`agents[1].timeout: ...`); what the file says is never shown, because instructions are nobody
+ * else's business.
+ */
+export function readAgents(text: string): AgentsFile {
+  const parsed = AgentsFile.safeParse(parseYaml(text));
   if (parsed.success) return parsed.data;
   throw fileProblems(
     parsed.error.issues.map(({ path: keys, message }) => {
@@ -59,8 +70,8 @@ export function builtInProfiles(
 
 function readBounded(path: string): string {
   try {
-    if (statSync(path).size > FILE_MAX_BYTES) {
-      throw fileProblems([`the file is larger than ${FILE_MAX_BYTES} bytes`]);
+    if (statSync(path).size > AGENTS_FILE_MAX_BYTES) {
+      throw fileProblems([`the file is larger than ${AGENTS_FILE_MAX_BYTES} bytes`]);
     }
     return readFileSync(path, 'utf8');
   } catch (thrown) {
@@ -90,9 +101,9 @@ function parseYaml(text: string): unknown {
 }
 
 function fileProblems(lines: readonly string[]): ConfigError {
-  const shown = lines.slice(0, PROBLEMS_MAX).map((line) => `${VARIABLE}: ${line}`);
+  const shown = lines.slice(0, PROBLEMS_MAX).map((line) => `${AGENTS_FILE}: ${line}`);
   const more = lines.length - shown.length;
-  return new ConfigError(more > 0 ? [...shown, `${VARIABLE}: and ${more} more`] : shown);
+  return new ConfigError(more > 0 ? [...shown, `${AGENTS_FILE}: and ${more} more`] : shown);
 }
 
 /** `['agents', 1, 'timeout']` as `agents[1].timeout`. */

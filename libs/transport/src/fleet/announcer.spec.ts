@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { FLEET_ASK, type WorkerWord } from '@switchboard/contract';
+import {
+  type AgentCard,
+  AgentProfile,
+  cardOf,
+  FLEET_ASK,
+  type WorkerWord,
+} from '@switchboard/contract';
 import type { LinkListener, NatsLink } from '../link/nats-link.ts';
 import { FleetAnnouncer } from './announcer.ts';
 
@@ -40,6 +46,7 @@ describe('a worker that speaks of itself', () => {
   let link: FakeLink;
   let busy: number;
   let draining: boolean;
+  let agents: readonly AgentCard[];
   let announcer: FleetAnnouncer;
 
   beforeEach(() => {
@@ -47,12 +54,14 @@ describe('a worker that speaks of itself', () => {
     link = new FakeLink();
     busy = 0;
     draining = false;
+    agents = [];
     announcer = new FleetAnnouncer(link as unknown as NatsLink, {
       pool: 'default',
       worker: 'w',
       slots: 5,
       busy: () => busy,
       draining: () => draining,
+      agents: () => agents,
       now: () => Date.now(),
     });
   });
@@ -129,6 +138,46 @@ describe('a worker that speaks of itself', () => {
     change(4);
     link.up();
     assert.deepEqual(said(), [0, 4]);
+  });
+
+  const cards = (...names: readonly string[]): AgentCard[] =>
+    names.map((name) => cardOf(AgentProfile.parse({ name, model: 'm' })));
+  const told = (): string[] =>
+    link.words.map((word) => word.agents?.map(({ name }) => name).join() ?? '');
+
+  it('says what agents it has at once, to whoever asks, and when they are others', () => {
+    agents = cards('a', 'b');
+    announcer.start();
+    mock.timers.tick(2_000);
+    assert.deepEqual(told(), ['a,b', '']);
+    link.ask();
+    mock.timers.tick(20);
+    assert.deepEqual(told().slice(2), ['a,b']);
+    agents = cards('c');
+    mock.timers.tick(2_000);
+    assert.deepEqual(told().slice(3), ['c']);
+    link.up();
+    assert.deepEqual(told().slice(4), ['c'], 'a gateway may have come meanwhile');
+  });
+
+  it('says them again now and then, as words are lost, and not with every change', () => {
+    agents = cards('a');
+    announcer.start();
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      change((ms / 100) % 5);
+      mock.timers.tick(100);
+    }
+    const times = told().filter((names) => names === 'a').length;
+    assert.ok(times >= 6 && times <= 8, `${times} of ${link.words.length} words`);
+    assert.ok(link.words.length > 300);
+  });
+
+  it('says no more agents than a gateway reads, and none in its last word', () => {
+    agents = cards(...Array.from({ length: 200 }, (_, index) => `a${index}`));
+    announcer.start();
+    assert.equal(link.words[0]?.agents?.length, 128);
+    announcer.close();
+    assert.equal(link.words.at(-1)?.agents, undefined);
   });
 
   it('says that it drains, what a run takes, and at last that it is gone, once', () => {

@@ -6,9 +6,14 @@
  * - N3 whoever asks is answered within {@link ANSWER_SPREAD_MS}, and all who ask meanwhile with
  *   him; spread, so that a large fleet does not answer in one instant.
  * - N4 the last word of a clean stop says that it is one.
+ * - N5 what agents it has, which is long, is said with the first word on a connection, to whoever
+ *   asks, when it has changed, and in every {@link AGENTS_BEATS}th beat, in case a word was lost.
  */
 import type { Subscription } from '@nats-io/transport-node';
 import {
+  AGENT_CARDS_MAX,
+  type AgentCard,
+  AGENTS_BEATS,
   FLEET_ASK,
   FLEET_BEAT_MS,
   fleetSubject,
@@ -31,6 +36,8 @@ export interface AnnouncerOptions {
   readonly busy: () => number;
   /** Whether it takes no more runs. */
   readonly draining: () => boolean;
+  /** See `AgentServerOptions`. */
+  readonly agents?: (() => readonly AgentCard[]) | undefined;
   /** A monotonic clock, milliseconds. */
   readonly now?: (() => number) | undefined;
 }
@@ -48,6 +55,9 @@ export class FleetAnnouncer {
   #change: NodeJS.Timeout | undefined;
   #answer: NodeJS.Timeout | undefined;
   #saidAtMs = -Infinity;
+  #agents: readonly AgentCard[] = [];
+  /** Beats until they are said again; 0: with the next word. */
+  #beatsToAgents = 0;
   #live = false;
 
   constructor(link: NatsLink, options: AnnouncerOptions) {
@@ -59,7 +69,7 @@ export class FleetAnnouncer {
 
   start(): void {
     this.#live = true;
-    this.#beat = setInterval(() => this.#say(), FLEET_BEAT_MS);
+    this.#beat = setInterval(() => this.#onBeat(), FLEET_BEAT_MS);
     this.#removeListener = this.#link.listen({
       up: (connection) => {
         if (this.#subscription === undefined || this.#subscription.isClosed()) {
@@ -67,6 +77,7 @@ export class FleetAnnouncer {
             callback: () => this.#answerSoon(),
           });
         }
+        this.#beatsToAgents = 0;
         this.#say();
       },
     });
@@ -98,7 +109,13 @@ export class FleetAnnouncer {
     this.#subscription?.unsubscribe();
   }
 
+  #onBeat(): void {
+    this.#beatsToAgents = Math.max(0, this.#beatsToAgents - 1);
+    this.#say();
+  }
+
   #answerSoon(): void {
+    this.#beatsToAgents = 0;
     this.#answer ??= setTimeout(() => this.#say(), Math.random() * ANSWER_SPREAD_MS);
   }
 
@@ -109,7 +126,17 @@ export class FleetAnnouncer {
     this.#answer = undefined;
     this.#saidAtMs = this.#now();
     if (!this.#link.connected) return;
-    this.#link.connection.publish(this.#subject, JSON.stringify(this.#word(gone)));
+    const word = { ...this.#word(gone), ...(gone ? {} : this.#news()) };
+    this.#link.connection.publish(this.#subject, JSON.stringify(word));
+  }
+
+  /** N5 */
+  #news(): Pick<WorkerWord, 'agents'> {
+    const agents = this.#options.agents?.() ?? [];
+    if (agents === this.#agents && this.#beatsToAgents > 0) return {};
+    this.#agents = agents;
+    this.#beatsToAgents = AGENTS_BEATS;
+    return agents.length === 0 ? {} : { agents: agents.slice(0, AGENT_CARDS_MAX) };
   }
 
   #word(gone: boolean): WorkerWord {

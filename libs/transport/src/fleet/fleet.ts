@@ -1,91 +1,82 @@
 /**
- * What one gateway knows of the fleet: the workers as they say, the queues as the server says, and
- * what follows from both for a request that waits or would have to.
+ * What one gateway knows of the fleet: the workers and agents as workers say, the queues as the
+ * server says, and what follows for a request that waits or would have to.
  *
- * - F1 a queue is asked about at most once in {@link ASK_PAUSE_MS}, however many requests wait, and
- *   only while somebody watches or asks; beside that once in {@link SLOW_MS}.
- * - F2 what is predicted is therefore {@link ASK_PAUSE_MS} old at most while requests come, and
- *   {@link SLOW_MS} for the first one after a pause; what this gateway did since is counted in.
- * - F3 listeners are told four times a second at most.
+ * - F4 a pool is watched that this gateway was told of, or whose worker says that it has agents.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { FLEET_ASK, fleetSubjects, type Lane, type Priority } from '@switchboard/contract';
+import {
+  type AgentProfile,
+  FLEET_ASK,
+  fleetSubjects,
+  type Lane,
+  type Priority,
+  type WorkerWord,
+} from '@switchboard/contract';
 import type { TransportLog } from '../link/log.ts';
 import type { NatsLink } from '../link/nats-link.ts';
-import {
-  type Capacity,
-  capacityOf,
-  type Position,
-  type Prediction,
-  ratePerSecond,
-  waitMs,
-} from './forecast.ts';
-import { Listeners } from './listeners.ts';
-import { aheadOfNew, type Place } from './lane-states.ts';
-import { PoolQueue } from './pool-queue.ts';
-import type { QueueState } from './queue-view.ts';
+import { AgentTable } from './agent-table.ts';
+import type { Position, Prediction } from './forecast.ts';
+import type { Place } from './lane-states.ts';
 import { readWord } from './read-word.ts';
-import { type WorkerState, WorkerTable } from './worker-table.ts';
+import { type PoolState, TICK_MS, WatchedPool } from './watched-pool.ts';
+import { WorkerTable } from './worker-table.ts';
 
-export interface PoolState extends Capacity {
-  readonly pool: string;
-  /** There may be other workers: this gateway is, or was just now, cut from NATS. */
-  readonly stale: boolean;
-  readonly workers: readonly WorkerState[];
-  /** Undefined while the server has never said. */
-  readonly queue: QueueState | undefined;
-}
+export type { PoolState } from './watched-pool.ts';
 
 export interface FleetOptions {
+  /** Those that are watched from the start. */
   readonly pools: readonly string[];
+  /** Another pool is watched from now on. */
+  readonly onPool?: ((pool: string) => void) | undefined;
   readonly log: TransportLog;
 }
 
-interface Watched {
-  readonly queue: PoolQueue;
-  readonly listeners: Listeners;
-}
-
-interface Estimate {
-  readonly capacity: Capacity;
-  /** Slots that run requests or would take one, draining workers' busy ones too. */
-  readonly used: number;
-  readonly queue: QueueState | undefined;
-}
-
-const TICK_MS = 500;
-/** A little less than a tick, so that every tick finds it over. */
-const WATCHED_MS = 450;
-const ASK_PAUSE_MS = 250;
-const SLOW_MS = 5_000;
-const NOTIFY_PAUSE_MS = 250;
+/** How long after its first connect a gateway takes to know who answered it. */
+const SETTLE_MS = 300;
+/** A pool that is watched once is watched for the life of the process. */
+const POOLS_MAX = 256;
 
 export class Fleet {
-  readonly pools: readonly string[];
   readonly #link: NatsLink;
-  readonly #log: TransportLog;
+  readonly #options: FleetOptions;
   readonly #table = new WorkerTable();
-  readonly #watched: ReadonlyMap<string, Watched>;
-  #subscriptions: readonly Subscription[] = [];
+  readonly #agents: AgentTable;
+  readonly #pools = new Map<string, WatchedPool>();
+  #subscription: Subscription | undefined;
+  #askedAtMs: number | undefined;
   #removeListener: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
 
-  constructor(link: NatsLink, { pools, log }: FleetOptions) {
+  constructor(link: NatsLink, options: FleetOptions) {
     this.#link = link;
-    this.#log = log;
-    this.pools = [...new Set(pools)];
-    this.#watched = new Map(
-      this.pools.map((pool) => {
-        const listeners = new Listeners(NOTIFY_PAUSE_MS);
-        const busy = (): number => capacityOf(this.#table.workers(pool)).busy;
-        const onRead = (): void => listeners.notify();
-        return [pool, { listeners, queue: new PoolQueue({ link, pool, busy, onRead, log }) }];
-      }),
-    );
+    this.#options = options;
+    this.#agents = new AgentTable({
+      onTaken: (agent, pool, holder) => {
+        const message = 'two pools have an agent of this name: only the holder is given requests';
+        options.log.warn({ agent, pool, holder }, message);
+      },
+    });
+    for (const pool of options.pools) this.#watch(pool);
   }
 
-  /** Messages that were dropped: not a worker's word, or one worker too many. */
+  /** Those that are watched. */
+  get pools(): readonly string[] {
+    return [...this.#pools.keys()];
+  }
+
+  /** What workers say that they can run; the same array as long as nothing is another. */
+  get agents(): readonly AgentProfile[] {
+    return this.#agents.profiles;
+  }
+
+  /** Whether the workers have been asked, and had the time to answer. */
+  get settled(): boolean {
+    return this.#askedAtMs !== undefined && performance.now() - this.#askedAtMs > SETTLE_MS;
+  }
+
+  /** Messages that were dropped: not a worker's word, or more than there is room for. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -97,6 +88,7 @@ export class Fleet {
       up: (connection) => this.#up(connection),
       down: () => {
         this.#table.down();
+        this.#agents.down();
         this.#notify(this.pools);
       },
     });
@@ -105,55 +97,50 @@ export class Fleet {
   close(): void {
     clearInterval(this.#timer);
     this.#removeListener?.();
-    for (const subscription of this.#subscriptions) subscription.unsubscribe();
-    for (const { listeners } of this.#watched.values()) listeners.close();
+    this.#subscription?.unsubscribe();
+    for (const pool of this.#pools.values()) pool.close();
   }
 
-  /** @throws RangeError for a pool that is none of {@link pools}, like all that name one. */
+  /** Watches one more pool. Idempotent. @returns false: there are too many */
+  addPool(pool: string): boolean {
+    if (this.#pools.has(pool)) return true;
+    if (this.#pools.size >= POOLS_MAX) return false;
+    this.#watch(pool);
+    this.#options.onPool?.(pool);
+    // Its workers were not listened to until now.
+    if (this.#link.connected) this.#link.connection.publish(FLEET_ASK);
+    this.#notify(this.pools);
+    return true;
+  }
+
+  /** @throws RangeError for a pool that is not watched, like all that name one. */
   state(pool: string): PoolState {
-    const { capacity, queue } = this.#estimate(pool);
-    const workers = [...this.#table.workers(pool)].toSorted(byName);
-    return { pool, stale: this.#table.isStale(pool), ...capacity, workers, queue };
+    return this.#of(pool).state();
   }
 
   /** Undefined while the server has never said how the queue stands. */
   position(pool: string, place: Place): Position | undefined {
-    const { queue } = this.#of(pool);
-    void queue.refresh(ASK_PAUSE_MS);
-    const { capacity, used } = this.#estimate(pool);
-    const ahead = queue.view.ahead(place, used);
-    return ahead === undefined ? undefined : { ahead, etaMs: waitMs(ahead, capacity) };
+    return this.#of(pool).position(place);
   }
 
   /** For a new request of this lane and priority. */
   predict(pool: string, lane: Lane, priority: Priority = 'normal'): Prediction {
-    void this.#of(pool).queue.refresh(ASK_PAUSE_MS);
-    const { capacity, queue } = this.#estimate(pool);
-    const ahead = aheadOfNew({ priority, lane }, queue?.lanes ?? []);
-    return {
-      waitMs: waitMs(ahead, capacity),
-      serviceMs: capacity.serviceMs,
-      ratePerSecond: ratePerSecond(capacity),
-    };
+    return this.#of(pool).predict(lane, priority);
   }
 
   /** This gateway has put in a request of so many bytes; without a place it counts as normal. */
   submitted(pool: string, bytes: number, place?: Place): void {
-    const { queue, listeners } = this.#of(pool);
-    queue.view.submitted(bytes, place);
-    listeners.notify();
+    this.#of(pool).submitted(bytes, place);
   }
 
   /** A run of this gateway has ended. */
   ended(pool: string): void {
-    const { queue, listeners } = this.#of(pool);
-    queue.view.ended();
-    listeners.notify();
+    this.#of(pool).ended();
   }
 
   /** Asks the server how the queue stands, unless it was asked just now. Never rejects. */
   async refresh(pool: string): Promise<void> {
-    await this.#of(pool).queue.refresh(ASK_PAUSE_MS);
+    await this.#of(pool).refresh();
   }
 
   /**
@@ -161,63 +148,63 @@ export class Fleet {
    * asked about twice a second. @returns the end of it
    */
   watch(pool: string, listener: () => void): () => void {
-    const { queue, listeners } = this.#of(pool);
-    void queue.refresh(ASK_PAUSE_MS);
-    return listeners.add(listener);
+    return this.#of(pool).watch(listener);
   }
 
-  #of(pool: string): Watched {
-    const watched = this.#watched.get(pool);
+  #of(pool: string): WatchedPool {
+    const watched = this.#pools.get(pool);
     if (watched === undefined) throw new RangeError(`there is no pool ${pool}`);
     return watched;
   }
 
-  #estimate(pool: string): Estimate {
-    const capacity = capacityOf(this.#table.workers(pool));
-    const used = capacity.busy + capacity.free;
-    const queue = this.#of(pool).queue.view.state(used);
-    // A slot that was filled a moment ago has not said so yet.
-    const free = Math.min(capacity.free, Math.max(0, used - (queue?.running ?? 0)));
-    return { capacity: { ...capacity, free }, used, queue };
+  #watch(pool: string): void {
+    const { log } = this.#options;
+    const watched = new WatchedPool({ link: this.#link, pool, table: this.#table, log });
+    this.#pools.set(pool, watched);
   }
 
   #up(connection: NatsConnection): void {
     this.#table.up();
-    const isOpen = this.#subscriptions.some((subscription) => !subscription.isClosed());
-    if (!isOpen) {
-      this.#subscriptions = this.pools.map((pool) =>
-        connection.subscribe(fleetSubjects(pool), {
-          callback: (_error, message) => this.#onWord(message),
-        }),
-      );
+    this.#agents.up();
+    if (this.#subscription === undefined || this.#subscription.isClosed()) {
+      this.#subscription = connection.subscribe(fleetSubjects('*'), {
+        callback: (_error, message) => this.#onWord(message),
+      });
     }
     connection.publish(FLEET_ASK);
-    for (const { queue } of this.#watched.values()) void queue.refresh();
-    this.#notify(this.pools);
+    this.#askedAtMs ??= performance.now();
+    for (const pool of this.#pools.values()) pool.up();
   }
 
   #onWord(message: Msg): void {
     const heard = readWord(message);
-    if (heard !== undefined && this.#table.hear(heard.token, heard.word)) {
-      this.#notify([heard.word.pool]);
-      return;
-    }
+    if (heard !== undefined && this.#hear(heard)) return;
     this.#dropped += 1;
-    if (this.#dropped === 1) {
-      this.#log.warn({ subject: message.subject }, "not a worker's word, or too many workers");
+    if (this.#dropped > 1) return;
+    const text = "not a worker's word, or too many workers, agents or pools";
+    this.#options.log.warn({ subject: message.subject }, text);
+  }
+
+  /** @returns false: there was no room for all of it. */
+  #hear({ token, word }: { readonly token: string; readonly word: WorkerWord }): boolean {
+    const { agents = [], pool } = word;
+    if (!this.#pools.has(pool)) {
+      // Workers of pools that are nothing to this gateway.
+      if (agents.length === 0) return true;
+      if (!this.addPool(pool)) return false;
     }
+    const isRoom = this.#table.hear(token, word);
+    this.#notify([pool]);
+    return this.#agents.hear(word) && isRoom;
   }
 
   #tick(): void {
     this.#notify(this.#table.tick());
-    for (const { queue, listeners } of this.#watched.values()) {
-      void queue.refresh(listeners.size > 0 ? WATCHED_MS : SLOW_MS);
-    }
+    this.#agents.tick();
+    for (const pool of this.#pools.values()) pool.tick();
   }
 
   #notify(pools: Iterable<string>): void {
-    for (const pool of pools) this.#watched.get(pool)?.listeners.notify();
+    for (const pool of pools) this.#pools.get(pool)?.notify();
   }
 }
-
-const byName = (a: WorkerState, b: WorkerState): number => (a.worker < b.worker ? -1 : 1);

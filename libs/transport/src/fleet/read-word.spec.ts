@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Msg } from '@nats-io/transport-node';
+import { AGENT_CARDS_MAX, AgentProfile, cardOf } from '@switchboard/contract';
 import { readWord } from './read-word.ts';
 
 const WORD = {
@@ -26,6 +27,25 @@ it("reads a worker's word, also one with fields that came later", () => {
   assert.deepEqual(heard, { token: 'abc', word: WORD });
 });
 
+it('reads as many agents as a worker may have, at their longest', () => {
+  // Six bytes of JSON for each character.
+  const description = '\u0001'.repeat(256);
+  const agents = Array.from({ length: AGENT_CARDS_MAX }, (_, index) =>
+    cardOf(
+      AgentProfile.parse({
+        name: `${index}`.padStart(256, 'x'),
+        description,
+        model: 'm',
+        deadline: 86_399.123_456_789,
+        max_tokens: Number.MAX_SAFE_INTEGER,
+      }),
+      '\u0001'.repeat(64),
+    ),
+  );
+  const heard = readWord(message(JSON.stringify({ ...WORD, agents })));
+  assert.equal(heard?.word.agents?.length, AGENT_CARDS_MAX);
+});
+
 it('believes nothing that is not one', () => {
   const bad: readonly [string, string?][] = [
     ['{'],
@@ -41,7 +61,7 @@ it('believes nothing that is not one', () => {
     [JSON.stringify({ ...WORD, serviceMs: -1 })],
     [JSON.stringify({ ...WORD, worker: '' })],
     [JSON.stringify({ ...WORD, worker: 'x'.repeat(257) })],
-    [JSON.stringify({ ...WORD, filler: 'x'.repeat(3_000) })],
+    [JSON.stringify({ ...WORD, filler: 'x'.repeat(400_000) })],
     [JSON.stringify({ ...WORD, pool: 'other' })],
     [JSON.stringify(WORD), 'fleet.other.abc'],
     [JSON.stringify(WORD), 'fleet.default'],

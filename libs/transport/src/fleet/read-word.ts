@@ -1,9 +1,9 @@
 /** What is heard of workers is checked before it is believed. */
 import type { Msg } from '@nats-io/transport-node';
-import { isToken, WorkerWord } from '@switchboard/contract';
+import { AGENT_CARDS_MAX, isToken, WorkerWord } from '@switchboard/contract';
 
-/** No word of a worker is as long. */
-const WORD_MAX_BYTES = 2_048;
+/** No word of a worker is as long; most are without agents, and a thousandth of it. */
+const WORD_MAX_BYTES = 2_560 * (1 + AGENT_CARDS_MAX);
 
 /** A worker's token and word, or undefined when the message is none. */
 export function readWord(message: Msg): { token: string; word: WorkerWord } | undefined {

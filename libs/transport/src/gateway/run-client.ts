@@ -42,7 +42,7 @@ export type { RunState } from './any-runs.ts';
 export interface RunClientOptions extends StreamBounds {
   /** This gateway's token: part of every run id and subject it makes. */
   readonly gateway: string;
-  /** Worker classes whose queues are made. */
+  /** Worker classes whose queues are made; see {@link RunClient.addPool}. */
   readonly pools: readonly string[];
   readonly maxOutstandingPerUser: number;
   /** Who counts along what this client puts into the queues. */
@@ -151,6 +151,16 @@ export class RunClient {
     this.#presence.start();
   }
 
+  /** Makes the queue of one more pool, and keeps it made; returns at once. Idempotent. */
+  addPool(pool: string): void {
+    this.#streams.addPool(pool);
+  }
+
+  /** Whether requests for the pool can be put on its queue. */
+  hasPool(pool: string): boolean {
+    return this.#streams.incarnation(pool) !== undefined;
+  }
+
   /** Where its request lies, while it is open; undefined for a run that is not of this client. */
   placeOf(run: string): PoolPlace | undefined {
     return this.#runs.placeOf(run);
@@ -179,7 +189,7 @@ export class RunClient {
         retryAfterMs: 1_000,
       });
     }
-    if (!this.#streams.made) throw queueUnavailable();
+    if (!this.hasPool(submission.profile.pool)) throw queueUnavailable();
     const id = submission.run ?? this.newRunId();
     if (gatewayOf(id) !== this.#options.gateway || this.#runs.has(id)) {
       throw new TypeError('not a fresh run id of this gateway');

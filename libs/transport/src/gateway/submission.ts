@@ -34,6 +34,8 @@ export interface Submission {
   readonly chat: ChatRequest;
   /** Key of the stored input, when `chat` is too large for a message and has no messages here. */
   readonly input?: string | undefined;
+  /** What becomes of a conversation that is too long; default: as the agent has it. */
+  readonly truncation?: RunRequest['truncation'];
   /** Within which the run must have ended, milliseconds. Default: whenever it does. */
   readonly deadlineMs?: number | undefined;
   /** Told once when the run has ended; never of one that was refused. */
@@ -46,7 +48,7 @@ export interface Submission {
 
 /** @throws SwitchboardError `body_too_large` when no message of `maxPayload` bytes can carry it */
 export function encodeRequest(run: string, submission: Submission, maxPayload: number): Uint8Array {
-  const { requestId, profile, model, stream, chat, input } = submission;
+  const { requestId, profile, model, stream, chat, input, truncation } = submission;
   const { onDisconnect = 'cancel', resumeWindowMs = 0 } = submission;
   const request: RunRequest = {
     v: 1,
@@ -56,6 +58,7 @@ export function encodeRequest(run: string, submission: Submission, maxPayload: n
     ...(model === undefined ? {} : { model }),
     stream,
     chat,
+    ...(truncation === undefined ? {} : { truncation }),
     ...(input === undefined ? {} : { input }),
     queueTimeoutMs: Math.round(profile.queue_timeout * 1_000),
     onDisconnect,

@@ -36,6 +36,12 @@ export interface LinkListener {
   down?(): void;
 }
 
+/** A time without a connection, between two with one. */
+export interface Away {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** Longest wait for the last bytes to go out, and for the connection to close. */
 const CLOSE_STEP_MS = 2_000;
 /** A dead peer is noticed after two unanswered pings: 6 to 9 s. */
@@ -50,6 +56,8 @@ export class NatsLink {
   readonly #loop: Promise<void>;
   #connection: NatsConnection | undefined;
   #connected = false;
+  #wentAtMs: number | undefined;
+  #away: Away | undefined;
   #epoch = 0;
   #maxPayload = 0;
 
@@ -81,6 +89,11 @@ export class NatsLink {
   /** Counts the times the connection came up: what was sent in an earlier epoch may be lost. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** The last time that this connection was lost and came back, by `performance.now()`. */
+  get lastAway(): Away | undefined {
+    return this.#away;
   }
 
   /** The server's `max_payload` in bytes; 0 while never connected. */
@@ -174,6 +187,9 @@ export class NatsLink {
   #up(connection: NatsConnection): void {
     this.#connection = connection;
     this.#connected = true;
+    if (this.#wentAtMs !== undefined) {
+      this.#away = { fromMs: this.#wentAtMs, toMs: performance.now() };
+    }
     this.#faults.clear();
     this.#epoch += 1;
     this.#maxPayload = connection.info?.max_payload ?? 0;
@@ -184,6 +200,7 @@ export class NatsLink {
   #down(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#wentAtMs = performance.now();
     for (const listener of this.#listeners) listener.down?.();
   }
 }

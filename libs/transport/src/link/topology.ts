@@ -69,6 +69,17 @@ export async function ensureStreams(
   return made;
 }
 
+/** One pool's alone. @returns when it was made @throws JetStreamApiError */
+export async function ensurePoolStream(
+  connection: NatsConnection,
+  pool: string,
+  bounds: StreamBounds,
+): Promise<string> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });
+  const { created } = await ensureStream(manager, poolStream(pool, bounds));
+  return created;
+}
+
 /** Makes the lane consumers of a pool. @throws JetStreamApiError when its stream is missing. */
 export async function ensureConsumers(connection: NatsConnection, pool: string): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });

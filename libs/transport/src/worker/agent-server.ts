@@ -16,6 +16,7 @@ import type { Delivery } from './delivery.ts';
 import { GatewayWatch } from './gateways.ts';
 import { RequestSource } from './request-source.ts';
 import { RunExecutor } from './run-executor.ts';
+import { RunGate } from './run-gate.ts';
 import type { AgentHandler } from './run-handler.ts';
 import { RunningRuns } from './running.ts';
 
@@ -35,9 +36,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #cancellations: Cancellations;
   readonly #running: RunningRuns;
   readonly #gateways: GatewayWatch;
+  readonly #gate: RunGate;
   readonly #slots: SlotPool<Delivery>;
   readonly #announcer: FleetAnnouncer;
   readonly #closing = new AbortController();
+  /** Agents of which it was said that they do not heed their signal. */
+  readonly #heedless = new Set<string>();
   readonly #listening = Promise.withResolvers<void>();
   #executor: RunExecutor | undefined;
   #removeListener: (() => void) | undefined;
@@ -64,6 +68,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log,
       onMade: (made) => this.#onMade(made),
     });
+    this.#gate = new RunGate({ onChange: (closed) => this.#onGate(closed) });
     this.#slots = new SlotPool({
       size: options.size,
       source: this.#source,
@@ -75,8 +80,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       pool,
       worker: options.worker,
       slots: options.size,
-      busy: () => this.#slots.busy,
+      // While a suspect is alone, or waits for that, no slot is free to anybody.
+      busy: () => (this.#gate.closed ? options.size : this.#slots.busy),
       draining: () => this.#slots.state !== 'running',
+      agents: options.agents,
     });
   }
 
@@ -91,6 +98,11 @@ export class AgentServer extends Server implements CustomTransportStrategy {
 
   get busy(): number {
     return this.#slots.busy;
+  }
+
+  /** Handlers that did not end when they were told to, and still go on. */
+  get abandoned(): number {
+    return this.#gate.abandoned;
   }
 
   /** Resolves when the first pull has become possible. */
@@ -117,8 +129,13 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onServed: (slotMs) => this.#announcer.served(slotMs),
       ring: () => this.#source.ring(),
       callerOf: (run) => this.#gateways.standing(run),
+      knows: this.#options.knows,
       restarts: (request) => this.#options.onWorkerLost?.(request) === 'restart',
+      runTimeoutMs: (request) => this.#options.runTimeoutMs?.(request),
       loadInput: this.#options.loadInput,
+      gate: this.#gate,
+      onAbandoned: (agent) => this.#onAbandoned(agent),
+      onWorn: (reason) => this.#onWorn(reason),
       giveUp: this.#closing.signal,
       log,
     });
@@ -141,6 +158,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   /** Stops pulling; running runs go on. Idempotent. */
   stopIntake(): void {
     this.#slots.stop();
+    this.#gate.stop();
   }
 
   /** Resolves when nothing runs any more; call `stopIntake` first. */
@@ -151,11 +169,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   /** Aborts what still runs: runs that have shown nothing are handed back, others end. */
   abort(): void {
     this.#slots.abort();
+    this.#gate.stop();
   }
 
   /** Stops at once what is still going on. The connection belongs to the caller. */
   async close(): Promise<void> {
-    this.#slots.abort();
+    this.abort();
     const timer = setTimeout(() => this.#closing.abort(), CLOSE_GRACE_MS);
     await this.#slots.drained;
     this.#announcer.close();
@@ -182,6 +201,25 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   #run(delivery: Delivery, signal: AbortSignal): Promise<void> {
     if (this.#executor === undefined) throw new Error('a request came before listen()');
     return this.#executor.execute(delivery, signal);
+  }
+
+  #onGate(closed: boolean): void {
+    this.#source.paused = closed;
+    this.#announcer.changed();
+  }
+
+  #onAbandoned(agent: string): void {
+    const { log, size } = this.#options;
+    if (!this.#heedless.has(agent)) {
+      this.#heedless.add(agent);
+      log.error({ agent }, 'an agent does not heed its signal: its handler was left to itself');
+    }
+    if (this.#gate.abandoned >= size)
+      this.#onWorn('as many handlers were abandoned as it has slots');
+  }
+
+  #onWorn(reason: string): void {
+    this.#options.onWorn?.(reason);
   }
 
   #onMade(made: boolean): void {

@@ -33,6 +33,11 @@ export function storedAtMs(delivery: Delivery): number {
   return Number(delivery.reply.split('.').at(-2)) / 1_000_000;
 }
 
+/** How often it was handed out, this time included. */
+export function timesDelivered(delivery: Delivery): number {
+  return Number(delivery.reply.split('.').at(-5));
+}
+
 /**
  * Removes the request from the queue. Nobody waits for the server to say that it did: its end is
  * stored, so if this is lost the request comes back, meets its end, and is acknowledged again.

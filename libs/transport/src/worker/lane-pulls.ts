@@ -5,12 +5,7 @@
  * A pull in flight when the connection goes would hang too, so {@link LanePulls.abandon} ends all.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import {
-  laneConsumer,
-  type LaneName,
-  placeOf,
-  requestsStream,
-} from '@switchboard/contract';
+import { laneConsumer, type LaneName, placeOf, requestsStream } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import type { Delivery } from './delivery.ts';
 

@@ -9,7 +9,7 @@ import {
 } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { store, StoreError } from '../link/store.ts';
-import { acknowledge, type Delivery, giveBack, storedAtMs } from './delivery.ts';
+import { acknowledge, type Delivery, giveBack, storedAtMs, timesDelivered } from './delivery.ts';
 import type { CallerStanding } from './gateways.ts';
 import { CALLER_GONE } from './run-ends.ts';
 
@@ -17,6 +17,9 @@ import { CALLER_GONE } from './run-ends.ts';
 const CLOCK_SKEW_MS = 5_000;
 /** A queued request whose gateway is lost is looked at again after this long. */
 const LOST_RETRY_MS = 2_000;
+/** So often is a request handed out to workers that do not know its agent, with such a pause. */
+const UNKNOWN_TRIES = 30;
+const UNKNOWN_RETRY_MS = 1_000;
 
 /** Why a run that was just claimed is not to be run. */
 export function refusalOf(
@@ -56,6 +59,17 @@ export async function leaveUnread(
   if (!(await endUnbegun(link, run))) return undefined;
   acknowledge(link, reply);
   return 'ended';
+}
+
+/**
+ * A request for an agent that this worker does not know goes back: another one of the pool may have
+ * the version that does, while a new one is being rolled out.
+ * @returns false when it has come back too often: nobody knows the agent.
+ */
+export function leaveToOthers(link: NatsLink, delivery: Delivery, reply: string): boolean {
+  if (timesDelivered(delivery) > UNKNOWN_TRIES) return false;
+  giveBack(link, reply, UNKNOWN_RETRY_MS);
+  return true;
 }
 
 /** @returns false when somebody has begun or ended it. @throws StoreError */

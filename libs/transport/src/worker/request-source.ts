@@ -8,6 +8,8 @@
  *   arming it found nothing.
  *   Of the high lanes a look may leave out those that `HighLanes` knows to be empty.
  * - S3 a message that comes when no slot waits any more is given back, and somebody is woken.
+ * - S4 during a pause nothing is pulled or handed out, and nobody rings here: a suspect is to run
+ *   alone (`run-gate.ts`). It is the one exception to S2.
  */
 import { toError } from '@switchboard/contract';
 import type { TaskSource } from '@switchboard/pool';
@@ -80,6 +82,13 @@ export class RequestSource implements TaskSource<Delivery> {
     this.#wake();
   }
 
+  /** S4. Whoever was to be woken here is passed on. */
+  set paused(paused: boolean) {
+    this.#slots.paused = paused;
+    if (paused) this.#bell.leave();
+    this.#wake();
+  }
+
   take(stop: AbortSignal): Promise<Delivery | undefined> {
     if (stop.aborted) return Promise.resolve(undefined);
     const taken = this.#slots.wait(stop, () => {
@@ -124,6 +133,7 @@ export class RequestSource implements TaskSource<Delivery> {
   async #step(): Promise<void> {
     const { link } = this.#options;
     if (!link.connected || !this.#ready) return this.#sleep(RETRY_MS);
+    if (this.#slots.paused) return this.#pause();
     const answering = this.#rung !== undefined;
     const waiting = this.#slots.size;
     // A worker that was idle will most likely be idle again after this look: armed before it, one
@@ -140,6 +150,15 @@ export class RequestSource implements TaskSource<Delivery> {
     if (answering && this.#slots.size >= waiting) await this.#lookAgain();
     // Not armed here: it rang while the look was under way.
     else if (this.#bell.armed) await this.#sleep(SAFETY_LOOK_MS);
+  }
+
+  async #pause(): Promise<void> {
+    this.#bell.leave();
+    // It rang before the pause: what it rang for is somebody else's now.
+    if (this.#rung !== undefined) this.#bell.ring(this.#rung);
+    this.#rung = undefined;
+    this.#idle = false;
+    await this.#sleep(SAFETY_LOOK_MS);
   }
 
   /**

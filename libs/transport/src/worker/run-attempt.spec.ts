@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ACK_WAIT_MS, newRunId, RunRequest } from '@switchboard/contract';
 import type { NatsLink } from '../link/nats-link.ts';
 import { RunAttempt } from './run-attempt.ts';
+import { RunGate } from './run-gate.ts';
 import { RunLog } from './run-log.ts';
 
 const quiet = (): undefined => undefined;
@@ -20,6 +21,9 @@ function attempt(agoMs: number): RunAttempt {
   const stream = { v: 1, agent: 'a', stream: true, queueTimeoutMs: 1_000 };
   const request = RunRequest.parse({ ...names, ...stream, chat });
   const log = new RunLog(link, run, 'worker');
+  const gate = new RunGate({ onChange: quiet });
+  const pass = gate.enter();
+  assert.ok(pass);
   const options = {
     link,
     pool: 'default',
@@ -27,7 +31,11 @@ function attempt(agoMs: number): RunAttempt {
     ring: quiet,
     callerOf: () => 'present' as const,
     restarts: () => false,
+    runTimeoutMs: quiet,
     loadInput: undefined,
+    gate,
+    onAbandoned: quiet,
+    onWorn: quiet,
     giveUp: new AbortController().signal,
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   };
@@ -40,6 +48,7 @@ function attempt(agoMs: number): RunAttempt {
     log,
     reply: message.reply,
     controller,
+    pass,
     claimed: false,
   });
 }

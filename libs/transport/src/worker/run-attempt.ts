@@ -13,13 +13,16 @@ import { RunCancelled } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { acknowledge, AWAY_RETRY_MS, type Delivery, giveBack, isStale } from './delivery.ts';
 import type { CallerStanding, WatchedRun } from './gateways.ts';
-import { leaveUnread, refusalOf } from './refusals.ts';
+import { leaveToOthers, leaveUnread, refusalOf } from './refusals.ts';
 import { type LoadInput, withInput } from './request-input.ts';
 import type { Opened } from './run-claim.ts';
 import { RunContext } from './run-context.ts';
 import { CALLER_GONE, CallerLost, failed, INPUT_LOST, WORKER_LOST } from './run-ends.ts';
+import type { RunGate } from './run-gate.ts';
 import { type AgentHandler, runHandler } from './run-handler.ts';
+import { RunOverdue, stopWhenOverdue } from './run-limit.ts';
 import { LeaseLost, type RunningRun } from './running.ts';
+import { openRun, SUSPECT_RETRY_MS } from './suspects.ts';
 
 export interface AttemptOptions {
   readonly link: NatsLink;
@@ -29,9 +32,18 @@ export interface AttemptOptions {
   readonly ring: () => void;
   /** Whether anybody may still wait for a run. */
   readonly callerOf: (run: WatchedRun) => CallerStanding;
+  /** Whether this worker can run an agent; default: it can run all. */
+  readonly knows?: ((agent: string) => boolean) | undefined;
   /** Whether a run whose worker was lost after it had shown output is run again. */
   readonly restarts: (request: RunRequest) => boolean;
+  /** The longest that a run of this request may take; undefined: the handler sees to it. */
+  readonly runTimeoutMs: (request: RunRequest) => number | undefined;
   readonly loadInput: LoadInput | undefined;
+  readonly gate: RunGate;
+  /** A handler was left to itself: it did not end when it was told to. */
+  readonly onAbandoned: (agent: string) => void;
+  /** This process should be replaced; why. */
+  readonly onWorn: (reason: string) => void;
   /** Aborts when the process must go even if ends cannot be stored: the requests come back then. */
   readonly giveUp: AbortSignal;
   readonly log: TransportLog;
@@ -48,7 +60,7 @@ export class RunAttempt {
   readonly #delivery: Delivery;
   readonly #request: RunRequest;
   readonly #entry: RunningRun;
-  /** Whether the handler was called: only then its time in the slot says how long runs take. */
+  /** Whether its time in the slot says how long runs take: it was run, and waited for nobody. */
   answered = false;
 
   constructor(options: AttemptOptions, delivery: Delivery, request: RunRequest, entry: RunningRun) {
@@ -67,7 +79,8 @@ export class RunAttempt {
     const entry = this.#entry;
     // A stale one is left untouched: whoever was given it since has it.
     if (this.#isStale || (await this.#isUnread()) || this.#isStale) return undefined;
-    const opened = await entry.log.open(entry.controller.signal, this.#restarts);
+    if (this.#isForOthers()) return undefined;
+    const opened = await openRun(entry, { ...this.#options, restart: this.#restarts });
     if (opened.kind === 'ended') {
       acknowledge(link, entry.reply);
       return undefined;
@@ -76,12 +89,18 @@ export class RunAttempt {
       giveBack(link, entry.reply, Math.min(BUSY_RETRY_MS, Math.ceil(opened.againMs)));
       return undefined;
     }
+    if (opened.kind === 'suspect') {
+      giveBack(link, entry.reply, SUSPECT_RETRY_MS);
+      return undefined;
+    }
     entry.claimed = true;
     if (opened.kind === 'lost') {
       this.#warn('run ended: its worker was lost', { attempt: opened.attempt });
       return WORKER_LOST;
     }
-    return (await this.#refusal(opened)) ?? this.#outcome(await this.#answer(opened.attempt));
+    const { attempt, lostBefore } = opened;
+    if (lostBefore > 0) this.#warn('run begun again: its worker was lost', { attempt, lostBefore });
+    return (await this.#refusal(opened)) ?? this.#outcome(await this.#answer(attempt));
   }
 
   /** Stores the end, then acknowledges the request. Rejects when it gave up. */
@@ -122,6 +141,16 @@ export class RunAttempt {
     return done !== undefined;
   }
 
+  #isForOthers(): boolean {
+    const { link, log, knows } = this.#options;
+    const { agent } = this.#request;
+    if (knows === undefined || knows(agent)) return false;
+    const { names, reply } = this.#entry;
+    if (!leaveToOthers(link, this.#delivery, reply)) return false;
+    log.info({ ...names, agent }, 'request given back: this worker does not know its agent');
+    return true;
+  }
+
   /** The end of a run that was claimed and is not to be run. @throws StoreError */
   async #refusal(opened: Opened & { readonly kind: 'started' }): Promise<RunEnd | undefined> {
     const early = refusalOf(this.#delivery, this.#request, opened);
@@ -137,20 +166,31 @@ export class RunAttempt {
 
   /** @returns undefined when the run was stopped, or must be given back. */
   async #answer(attempt: number): Promise<RunEnd | undefined> {
-    const { names, controller, log } = this.#entry;
+    const { names, controller, log, pass } = this.#entry;
     const { signal } = controller;
+    const { gate, onAbandoned, runTimeoutMs } = this.#options;
     const loaded = await withInput(this.#request, this.#options.loadInput, signal);
     if (loaded.kind === 'away') return undefined;
     if (loaded.kind === 'missing') return INPUT_LOST;
-    this.answered = true;
+    this.answered = !gate.closed;
+    const abandon = (handler: Promise<unknown>): void => {
+      pass.abandon(handler);
+      onAbandoned(this.#request.agent);
+    };
     const context = new RunContext({
       ...names,
       attempt,
       signal,
       stored: () => log.stored(signal),
       earlierCalls: () => readEarlierCalls(this.#options.link, names.run, attempt),
+      abandon,
     });
-    return runHandler(this.#options, loaded.request, context, log);
+    const callOff = stopWhenOverdue(controller, runTimeoutMs(this.#request));
+    try {
+      return await runHandler({ ...this.#options, abandon }, loaded.request, context, log);
+    } finally {
+      callOff();
+    }
   }
 
   /** What becomes of a run whose handler has ended, or was stopped. */
@@ -172,6 +212,7 @@ export class RunAttempt {
       log.info(names, 'run ended: its gateway was lost');
       return CALLER_GONE;
     }
+    if (aborted && reason instanceof RunOverdue) return end ?? failed(reason.error);
     return end ?? this.#handBack();
   }
 

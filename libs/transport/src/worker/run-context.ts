@@ -11,6 +11,7 @@ export interface RunFacts {
   readonly signal: AbortSignal;
   readonly stored: () => Promise<void>;
   readonly earlierCalls: () => Promise<ReadonlyMap<string, EarlierCall>>;
+  readonly abandon: (handler: Promise<unknown>) => void;
 }
 
 export class RunContext extends BaseRpcContext<[RunFacts]> {
@@ -48,5 +49,13 @@ export class RunContext extends BaseRpcContext<[RunFacts]> {
    */
   earlierCalls(): Promise<ReadonlyMap<string, EarlierCall>> {
     return this.args[0].earlierCalls();
+  }
+
+  /**
+   * The handler ends without waiting for this part of it, which was told to stop and goes on. It
+   * counts until it settles: when too many have piled up, the worker has to be replaced.
+   */
+  abandon(part: Promise<unknown>): void {
+    this.args[0].abandon(part);
   }
 }

@@ -2,10 +2,11 @@
 import type { RunRequest } from '@switchboard/contract';
 import type { Cancellations } from './cancellations.ts';
 import { discardUnreadable } from './dead-letters.ts';
-import { type Delivery, inProgress } from './delivery.ts';
+import { type Delivery, giveBack, inProgress } from './delivery.ts';
 import { parseRequest } from './request-input.ts';
 import { type AttemptOptions, RunAttempt } from './run-attempt.ts';
 import { CallerLost, WorkerStopping } from './run-ends.ts';
+import type { RunPass } from './run-gate.ts';
 import { RunLog } from './run-log.ts';
 import type { RunningRun, RunningRuns } from './running.ts';
 
@@ -44,8 +45,14 @@ export class RunExecutor {
       inProgress(link, delivery.reply);
       return;
     }
+    const pass = this.#options.gate.enter();
+    if (pass === undefined) {
+      // It was on its way when a suspect asked to be alone.
+      giveBack(link, delivery.reply, 0);
+      return this.#options.ring();
+    }
     const beganAtMs = performance.now();
-    const { entry, forget } = this.#register(delivery, request, stop);
+    const { entry, forget } = this.#register(delivery, request, { stop, pass });
     const attempt = new RunAttempt(this.#options, delivery, request, entry);
     const slot = Promise.withResolvers<void>();
     const whole = this.#toTheEnd(attempt, slot.resolve).finally(() => {
@@ -74,7 +81,7 @@ export class RunExecutor {
   #register(
     { reply }: Delivery,
     request: RunRequest,
-    stop: AbortSignal,
+    { stop, pass }: { readonly stop: AbortSignal; readonly pass: RunPass },
   ): { readonly entry: RunningRun; readonly forget: () => void } {
     const { link, worker, running, cancellations } = this.#options;
     const { run, requestId } = request;
@@ -84,6 +91,7 @@ export class RunExecutor {
       log: new RunLog(link, run, worker),
       reply,
       controller: new AbortController(),
+      pass,
       claimed: false,
     };
     running.add(run, entry);
@@ -93,6 +101,7 @@ export class RunExecutor {
     if (stop.aborted) onStop();
     const forget = (): void => {
       entry.log.close();
+      pass.leave();
       stop.removeEventListener('abort', onStop);
       forgetCancel();
       running.delete(run);

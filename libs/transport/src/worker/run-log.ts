@@ -77,10 +77,10 @@ export class RunLog {
 
   /**
    * Claims the run (L1). Retries while NATS is away until `signal` aborts. `restart`: also one
-   * whose lost attempt had shown output. @throws StoreError
+   * whose lost attempt had shown output; `alone`: also a suspect. @throws StoreError
    */
-  async open(signal: AbortSignal, restart = false): Promise<Opened> {
-    const options = { claimant: this.#claimant, restart, now: this.#now };
+  async open(signal: AbortSignal, { restart = false, alone = false } = {}): Promise<Opened> {
+    const options = { claimant: this.#claimant, restart, alone, now: this.#now };
     const claim = await claimRun(this.#link, this.run, options, signal);
     const { attempt, lostBefore } = claim;
     this.#packer.begin({ attempt, lostBefore, next: claim.opened.kind === 'started' ? 2 : 1 });

@@ -5,6 +5,7 @@ import { abortableSleep, type NatsLink } from '../link/nats-link.ts';
 import { RunCancelled } from './cancellations.ts';
 import { inProgress } from './delivery.ts';
 import type { WatchedRun } from './gateways.ts';
+import type { RunPass } from './run-gate.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface RunningRun {
@@ -16,6 +17,7 @@ export interface RunningRun {
   /** Where the request is acknowledged; replaced when it is delivered again to this worker. */
   reply: string;
   readonly controller: AbortController;
+  readonly pass: RunPass;
   /** Set once the run's log was claimed: before that there is no lease to lose. */
   claimed: boolean;
 }

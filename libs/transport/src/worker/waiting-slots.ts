@@ -9,14 +9,17 @@ interface Waiting {
 
 export class WaitingSlots {
   readonly #waiting: Waiting[] = [];
+  /** Nothing is handed out meanwhile, and so nothing is wanted. */
+  paused = false;
 
   /** Slots that wait, also those that are leaving. */
   get size(): number {
     return this.#waiting.length;
   }
 
-  /** Requests that are wanted: slots that wait and are not leaving. */
+  /** Requests that are wanted: slots that wait and are not leaving; none during a pause. */
   get wanted(): number {
+    if (this.paused) return 0;
     return this.#waiting.filter(({ leaving }) => !leaving).length;
   }
 
@@ -44,6 +47,7 @@ export class WaitingSlots {
 
   /** To the first that waits, rather not to one that is leaving. @returns false: to none */
   hand(delivery: Delivery): boolean {
+    if (this.paused) return false;
     const index = this.#waiting.findIndex(({ leaving }) => !leaving);
     const [first] = this.#waiting.splice(Math.max(index, 0), 1);
     first?.resolve(delivery);

@@ -16,6 +16,8 @@ const STOP_MS = 5_000;
 export interface CodeAgent {
   readonly agent: Agent;
   readonly profile: AgentProfile;
+  /** Of the agents' file that these are from. */
+  readonly version?: string | undefined;
 }
 
 export interface CodeAgentRunnerOptions {
@@ -61,7 +63,9 @@ export class CodeAgentRunner {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
     const { profile } = found;
-    const account = new RunAccount(context, profile.name);
+    const account = new RunAccount(context, profile.name, found.version);
+    const lease = this.#options.provider.lease?.();
+    const provider = lease ?? this.#options.provider;
     const leave = new AbortController();
     const onAbort = (): void => leave.abort(context.signal.reason);
     context.signal.addEventListener('abort', onAbort, { once: true });
@@ -69,7 +73,7 @@ export class CodeAgentRunner {
     const timer = new RunTimer(wholeRun(profile), leave.signal);
     const { signal } = timer;
     const giveUp = (failure: SwitchboardError): void => leave.abort(failure);
-    const about = { ...this.#options, ...found, request, context };
+    const about = { ...this.#options, ...found, provider, request, context };
     const run = new CodeRun({ ...about, signal, account, giveUp });
     const stop = (reason: unknown): Promise<void> => {
       leave.abort(reason);
@@ -98,6 +102,7 @@ export class CodeAgentRunner {
     } finally {
       await stop(new Error('the run is over'));
       context.signal.removeEventListener('abort', onAbort);
+      lease?.release();
       account.close();
       timer.close();
     }

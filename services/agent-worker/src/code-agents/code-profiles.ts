@@ -1,6 +1,7 @@
-import { AgentsFile } from '@switchboard/contract';
-import type { AgentProfile } from '@switchboard/contract';
+import { AGENT_CARDS_MAX, AgentsFile, cardOf } from '@switchboard/contract';
+import type { AgentCard, AgentProfile } from '@switchboard/contract';
 import { ConfigError } from '@switchboard/platform/config';
+import type { ProfileSource } from '../runner/agent-runner.ts';
 import type { CodeAgent } from './code-agent-runner.ts';
 import type { CodeModules, LoadedAgent } from './load-modules.ts';
 
@@ -29,20 +30,39 @@ export function withModules(file: AgentsFile, modules: CodeModules, pool: string
     if (agent === undefined || module === undefined) continue;
     problems.push(`AGENTS_DIR: ${module}: agent ${agent.name}: ${field.join('.')}: ${message}`);
   }
+  if (modules.agents.length > AGENT_CARDS_MAX) {
+    problems.push(`AGENTS_DIR: more than ${AGENT_CARDS_MAX} agents: gateways are not told of more`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return { ...file, agents };
 }
 
 /** How a run finds its agent, with the limits that it has now. */
 export function codeAgents(
-  { agents }: CodeModules,
-  profiles: () => readonly AgentProfile[],
+  modules: CodeModules,
+  profiles: ProfileSource,
 ): (name: string) => CodeAgent | undefined {
-  const byName = new Map(agents.map(({ agent }) => [agent.name, agent]));
+  const byName = new Map(modules.agents.map(({ agent }) => [agent.name, agent]));
   return (name) => {
     const agent = byName.get(name);
-    const profile = profiles().find((one) => one.code && one.name === name);
-    return agent === undefined || profile === undefined ? undefined : { agent, profile };
+    const { agents, version } = profiles.current;
+    const profile = agents.find((one) => one.code && one.name === name);
+    return agent === undefined || profile === undefined ? undefined : { agent, profile, version };
+  };
+}
+
+/** What gateways, which have no modules, are told of the agents in code of a pool. */
+export function codeCards(profiles: ProfileSource, pool: string): () => readonly AgentCard[] {
+  let from: object | undefined;
+  let cards: readonly AgentCard[] = [];
+  return () => {
+    const { current } = profiles;
+    if (from === current) return cards;
+    from = current;
+    cards = current.agents
+      .filter((profile) => profile.code && profile.pool === pool)
+      .map((profile) => cardOf(profile, current.version));
+    return cards;
   };
 }
 

@@ -83,7 +83,8 @@ export class CodeRun {
       clearTimeout(timer);
     }
     if (this.#isOver) return;
-    const { run, requestId, log } = this.#options.context;
+    const { run, requestId, log, abandon } = this.#options.context;
+    abandon?.(this.end);
     log.warn({ run, requestId, agent: this.#agent }, 'an agent in code goes on after its run');
   }
 

@@ -8,9 +8,12 @@ import type { Answer, ChatProvider, ProviderRequest } from './chat-provider.ts';
 import { ModelTurn } from './model-turn.ts';
 import type { TurnOptions } from './model-turn.ts';
 import { buildProviderRequest } from './provider-request.ts';
+import { FittedAnswer } from './fitted-answer.ts';
 import { RunAccount } from './run-account.ts';
 import { RunTimer, limitsOf } from './run-timer.ts';
 import type { RunnerContext } from './runner-context.ts';
+import { TokenCounter } from './token-count.ts';
+import { fitContext } from './truncate.ts';
 
 /**
  * Runs one request: profile, model, events.
@@ -21,19 +24,19 @@ import type { RunnerContext } from './runner-context.ts';
  * - I3: however it ends, it leaves no timer, no listener and no connection in use.
  */
 export class AgentRunner {
-  readonly #profiles: ReadonlyMap<string, AgentProfile>;
+  readonly #profiles: ProfileSource;
   readonly #provider: ChatProvider;
   readonly #random: () => number;
-
   readonly #parts: RunnerParts;
+  readonly #counter = new TokenCounter();
 
   constructor(
-    profiles: readonly AgentProfile[],
+    profiles: ProfileSource | readonly AgentProfile[],
     provider: ChatProvider,
     random = Math.random,
     parts: RunnerParts = {},
   ) {
-    this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
+    this.#profiles = 'current' in profiles ? profiles : { current: { agents: profiles } };
     this.#provider = provider;
     this.#random = random;
     this.#parts = parts;
@@ -42,22 +45,26 @@ export class AgentRunner {
   /**
    * The events of the run, pulled: the provider is read no faster than they are taken.
    *
-   * @throws SwitchboardError `model_not_found`, a `provider_*` code or one of the three time-outs;
-   *   the signal's reason when that was aborted.
+   * @throws SwitchboardError `model_not_found`, `context_length_exceeded`, a `provider_*` code or
+   *   one of the three time-outs; the signal's reason when that was aborted.
    */
   async *run(request: RunRequest, context: RunnerContext): AsyncGenerator<RunEvent, void> {
     // The gateway has matched wildcards; `agent` is a profile's name as it stands in the file.
-    const profile = this.#profiles.get(request.agent);
+    const { agents, version } = this.#profiles.current;
+    const profile = agents.find(({ name }) => name === request.agent);
     if (profile === undefined) {
       throw new SwitchboardError('model_not_found', 'The worker does not know this agent.');
     }
     const body = buildProviderRequest(profile, request);
     const timer = new RunTimer(limitsOf(profile, request.stream), context.signal);
-    const account = new RunAccount(context, profile.name);
+    const account = new RunAccount(context, profile.name, version);
+    const lease = this.#provider.lease?.();
+    const provider = lease ?? this.#provider;
+    const { truncation } = request;
     const batch: RunEvent[] = [];
     let turn: Answer | undefined;
     try {
-      turn = this.#answer({ profile, body, timer, context, account });
+      turn = this.#answer({ profile, body, timer, context, account, provider, truncation });
       for (let more = true; more;) {
         more = await turn.read(batch);
         // The reader may leave with the last event.
@@ -75,6 +82,7 @@ export class AgentRunner {
       throw thrown;
     } finally {
       turn?.close();
+      lease?.release();
       account.close();
       timer.close();
     }
@@ -82,12 +90,15 @@ export class AgentRunner {
 
   /** One answer of the model, or of the model and the agent's own tools; no layer more. */
   #answer(run: RunParts): Answer {
-    const { profile, body, timer, context } = run;
-    const [provider, random] = [this.#provider, this.#random];
-    const ask = (next: ProviderRequest): Answer => {
-      return new ModelTurn({ ...run, body: next, provider, random });
-    };
+    const { profile, body, timer, context, truncation } = run;
     const { signal } = timer;
+    const random = this.#random;
+    const asked = (next: ProviderRequest): Answer => new ModelTurn({ ...run, body: next, random });
+    const fit = { counter: this.#counter, signal };
+    const ask = (next: ProviderRequest): Answer => {
+      if ((truncation ?? profile.truncation) !== 'auto') return asked(next);
+      return new FittedAnswer(() => fitContext(next, profile, fit), asked);
+    };
     const tools = this.#toolsOf(profile, context);
     const { checker } = this.#parts;
     const schema = checker === undefined ? undefined : strictSchema(body);
@@ -115,4 +126,13 @@ export interface RunnerParts {
   readonly checker?: SchemaChecker;
 }
 
-type RunParts = Pick<TurnOptions, 'profile' | 'body' | 'timer' | 'context' | 'account'>;
+/** Where profiles come from. A run has those that are there when it begins. */
+export interface ProfileSource {
+  readonly current: {
+    readonly agents: readonly AgentProfile[];
+    /** Of the file that they are from. */
+    readonly version?: string;
+  };
+}
+
+type RunParts = Omit<TurnOptions, 'random'> & Pick<RunRequest, 'truncation'>;

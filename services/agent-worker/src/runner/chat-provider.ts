@@ -27,6 +27,13 @@ export interface ChatProvider {
   open(call: ChatCall): Promise<Answer>;
   /** What so many tokens of a call's model cost, in US dollars; undefined: the price is unknown. */
   cost?(call: Pick<ChatCall, 'body' | 'provider'>, usage: Usage): number | undefined;
+  /** The endpoints as they are now, for a run to keep. Default: they never change. */
+  lease?(): ProviderLease;
+}
+
+export interface ProviderLease extends ChatProvider {
+  /** The run is over. Idempotent. */
+  release(): void;
 }
 
 /** An answer on its way. It is read piece by piece: who does not read slows the provider down. */

@@ -28,6 +28,7 @@ export class RunAccount {
   fallbacks = 0;
   readonly #context: RunnerContext;
   readonly #agent: string;
+  readonly #agentsVersion: string | undefined;
   #usage: Usage | undefined;
   #cost: number | undefined;
   #isEstimated = false;
@@ -35,9 +36,11 @@ export class RunAccount {
   #outcome: string | undefined;
   #isClosed = false;
 
-  constructor(context: RunnerContext, agent: string) {
+  /** @param agentsVersion of the agents' file by which it runs */
+  constructor(context: RunnerContext, agent: string, agentsVersion?: string) {
     this.#context = context;
     this.#agent = agent;
+    this.#agentsVersion = agentsVersion;
   }
 
   /** A call is over. */
@@ -85,6 +88,7 @@ export class RunAccount {
       requestId,
       attempt,
       agent: this.#agent,
+      ...(this.#agentsVersion === undefined ? {} : { agentsVersion: this.#agentsVersion }),
       outcome: this.#outcome ?? 'stopped',
       ...(this.#outcome === undefined ? { reason: reasonOf(signal) } : {}),
       calls,

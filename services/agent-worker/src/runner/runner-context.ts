@@ -28,4 +28,9 @@ export interface RunnerContext {
   readonly log: RunnerLog;
   /** Left out where runs are not kept: then every call of a tool is the first of its id. */
   readonly calls?: CallLog;
+  /**
+   * Takes what goes on although the run is over and it was told to stop: it is counted until it
+   * settles, and a worker with too much of it is replaced. Left out: nobody counts.
+   */
+  readonly abandon?: (part: Promise<unknown>) => void;
 }

@@ -51,11 +51,22 @@ export function installAccessLog(
 
 function writeLine(log: AccessLog, record: RequestRecord, response: ServerResponse): void {
   const { requestId, run, client, method, route, queueWaitMs, outcome = 'ok' } = record;
+  const { agentsVersion } = record;
   const status =
     record.status ?? (outcome === 'client_gone' ? CLIENT_CLOSED_REQUEST : response.statusCode);
   const durationMs = processingMs(record);
   const times = { durationMs, queueWaitMs };
-  const fields = { requestId, run, client, method, route, status, ...times, outcome };
+  const fields = {
+    requestId,
+    run,
+    client,
+    method,
+    route,
+    status,
+    ...times,
+    agentsVersion,
+    outcome,
+  };
   if (QUIET_ROUTES.has(route)) log.debug(fields, 'request');
   else log.info(fields, 'request');
 }

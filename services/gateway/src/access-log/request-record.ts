@@ -13,6 +13,8 @@ export interface RequestRecord {
   /** The route's pattern; never the path itself, which a caller writes. */
   readonly route: string;
   run?: string;
+  /** Version of the agents' file by which it was served. */
+  agentsVersion?: string | undefined;
   /** From the acceptance of the run to its start, in milliseconds. */
   queueWaitMs?: number;
   /** `ok`, an error code, or who ended the connection. */

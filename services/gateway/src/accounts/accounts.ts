@@ -1,5 +1,5 @@
 /** Who may use the gateway. The only door through which a request becomes a caller's. */
-import { ConfigError } from '@switchboard/platform/config';
+import { ConfigError, WatchedFile } from '@switchboard/platform/config';
 import { ownerOf } from './local-owner.ts';
 import type { AccountsLog } from './accounts-log.ts';
 import { SCOPES } from './caller.ts';
@@ -13,7 +13,6 @@ import { KeyTable } from './key-table.ts';
 import { checksKeys, listOf } from './options.ts';
 import type { AccountsConfig } from './options.ts';
 import { TokenVerifier, looksSigned } from './token-verifier.ts';
-import { WatchedFile } from './watched-file.ts';
 
 /** Other times for tests. */
 export interface AccountsTimes {

@@ -1,8 +1,8 @@
+import { WatchedFile } from '@switchboard/platform/config';
 import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters } from 'jose';
 import type { AccountsLog } from './accounts-log.ts';
 import { KEY_SET_MAX_BYTES, KeySet } from './key-set.ts';
 import type { KeySource } from './key-set.ts';
-import { WatchedFile } from './watched-file.ts';
 
 const VARIABLE = 'JWKS_FILE';
 

@@ -24,7 +24,8 @@ export interface ChatOptions extends StreamTimes {
   readonly admission: Admission;
   readonly entrance: Entrance;
   readonly openStreams: OpenStreams;
-  readonly profiles: readonly AgentProfile[];
+  readonly profiles: () => readonly AgentProfile[];
+  readonly agentsVersion?: (() => string) | undefined;
   readonly resumeWindowMs: number;
 }
 
@@ -65,7 +66,8 @@ export class ChatService {
 
   #order(exchange: Exchange, request: FastifyRequest, parsed: ParsedChat): Order {
     const { body, headers } = request;
-    const { profile, rest } = agentOf(this.#options.profiles, parsed.model);
+    exchange.record.agentsVersion = this.#options.agentsVersion?.();
+    const { profile, rest } = agentOf(this.#options.profiles(), parsed.model);
     const { chat, user } = parsed;
     const asked = { chat, user, profile };
     const { owner, who, enter } = introduce(this.#options.entrance, exchange, request, asked);

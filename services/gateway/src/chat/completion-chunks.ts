@@ -1,5 +1,7 @@
 /** From run events to `chat.completion.chunk`s: pure, so that a replay gives the same chunks. */
 import type { RunEvent, Usage } from '@switchboard/contract';
+import { shownCall, shownResult } from './completion-notes.ts';
+import type { ChunkNote } from './completion-notes.ts';
 import type { AnswerHead, ChatCompletionChunk, Delta, ToolCallDelta } from './completion-types.ts';
 
 type ToolCallEvent = Extract<RunEvent, { type: 'tool.call' }>;
@@ -30,7 +32,9 @@ export function deltaChunk(
     case 'tool.call':
       return chunk(head, includeUsage, { tool_calls: [toolCallDelta(event)] });
     case 'tool.started':
+      return noteChunk(head, includeUsage, { tool_call: shownCall(event) });
     case 'tool.result':
+      return noteChunk(head, includeUsage, { tool_result: shownResult(event) });
     case 'started':
     case 'usage':
     case 'completed':
@@ -43,11 +47,10 @@ export function deltaChunk(
 
 /**
  * Says that the answer begins again, because the worker that gave it was lost and its agent's
- * profile says `on_worker_lost: restart`. The extra field is ours; clients that do not know it see
- * an empty delta.
+ * profile says `on_worker_lost: restart`.
  */
 export function restartChunk(head: AnswerHead, includeUsage: boolean): ChatCompletionChunk {
-  return { ...chunk(head, includeUsage, {}), switchboard: { restarted: true } };
+  return noteChunk(head, includeUsage, { restarted: true });
 }
 
 /** The chunk that says why the answer ended. */
@@ -78,6 +81,14 @@ export function usageChunk(head: AnswerHead, usage: Usage): ChatCompletionChunk 
     choices: [],
     usage,
   };
+}
+
+function noteChunk(
+  head: AnswerHead,
+  includeUsage: boolean,
+  switchboard: ChunkNote,
+): ChatCompletionChunk {
+  return { ...chunk(head, includeUsage, {}), switchboard };
 }
 
 function chunk(

@@ -1,5 +1,6 @@
 /** OpenAI's answer shapes, as the gateway writes them. */
 import type { Usage } from '@switchboard/contract';
+import type { ChunkNote, CompletionNote } from './completion-notes.ts';
 
 /** What is the same in every piece of one answer. */
 export interface AnswerHead {
@@ -43,8 +44,8 @@ export interface ChatCompletionChunk extends AnswerHead {
   }[];
   /** Present only when the caller asked for it: null in every chunk but the last. */
   readonly usage?: Usage | null;
-  /** Ours: see `restartChunk`. */
-  readonly switchboard?: { readonly restarted: true };
+  /** Ours: clients that do not know it see an empty delta. */
+  readonly switchboard?: ChunkNote;
 }
 
 export interface ToolCall {
@@ -72,6 +73,8 @@ export interface ChatCompletion extends AnswerHead {
   readonly usage?: Usage;
   readonly system_fingerprint?: string;
   readonly service_tier?: string;
+  /** Ours: what the agent's own tools did. */
+  readonly switchboard?: CompletionNote;
 }
 
 export function answerHead(run: string, model: string, nowMs: number): AnswerHead {

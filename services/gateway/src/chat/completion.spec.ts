@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from '@switchboard/contract';
 import { ChatCompletionChunkSchema, ChatCompletionSchema } from '../docs/answer-schemas.ts';
-import { deltaChunk, finishChunk, roleChunk, usageChunk } from './completion-chunks.ts';
+import {
+  deltaChunk,
+  finishChunk,
+  restartChunk,
+  roleChunk,
+  usageChunk,
+} from './completion-chunks.ts';
 import { CompletionParts, completionOf } from './completion.ts';
 import { answerHead } from './completion-types.ts';
 
@@ -15,6 +21,15 @@ const END = {
   systemFingerprint: 'fp_1',
   serviceTier: 'default',
 } as const satisfies RunEvent;
+
+const OWN_CALL = { id: 'c1', name: 'clock', source: 'agent', arguments: '{}' };
+const OWN_STARTED: RunEvent = { type: 'tool.started', ...OWN_CALL };
+const ownResult = (output: string, more: { failed?: true } = {}): RunEvent => ({
+  type: 'tool.result',
+  id: 'c1',
+  output,
+  ...more,
+});
 
 const CALLS: readonly RunEvent[] = [
   { type: 'tool.call', index: 1, id: 'c2', name: 'g', arguments: '' },
@@ -86,6 +101,59 @@ describe('a chat.completion', () => {
     assert.equal(completionOf(HEAD, [END]).choices[0].message.content, '');
   });
 
+  it('is one message over all steps, with the tools of the agent beside it', () => {
+    const completion = completionOf(HEAD, [
+      { type: 'text.delta', text: 'One moment. ' },
+      OWN_STARTED,
+      { type: 'tool.started', ...OWN_CALL, id: 'c2', source: 'files' },
+      { type: 'tool.result', id: 'c2', output: 'no such file', failed: true },
+      ownResult('noon'),
+      { type: 'usage', usage: { ...USAGE, total_tokens: 1 } },
+      { type: 'text.delta', text: 'It is noon.' },
+      { type: 'usage', usage: USAGE },
+      END,
+    ]);
+    assert.equal(completion.choices[0].message.content, 'One moment. It is noon.');
+    assert.equal('tool_calls' in completion.choices[0].message, false);
+    assert.deepEqual(completion.usage, USAGE);
+    assert.deepEqual(completion.switchboard, {
+      tool_calls: [
+        { ...OWN_CALL, output: 'noon' },
+        { ...OWN_CALL, id: 'c2', source: 'files', output: 'no such file', failed: true },
+      ],
+    });
+    assert.deepEqual(ChatCompletionSchema.parse(completion), completion);
+  });
+
+  it('gives each of several calls with one id its own result', () => {
+    const { switchboard } = completionOf(HEAD, [
+      OWN_STARTED,
+      ownResult('first'),
+      ownResult('nobody asked'),
+      OWN_STARTED,
+      ownResult('second'),
+      OWN_STARTED,
+      END,
+    ]);
+    assert.deepEqual(
+      switchboard?.tool_calls.map(({ output }) => output),
+      ['first', 'second', undefined],
+    );
+  });
+
+  it('does not fail for what tools said: what is too much is not shown', () => {
+    const output = 'x'.repeat(600_000);
+    const { choices, switchboard } = completionOf(HEAD, [
+      ...Array.from({ length: 40 }, () => [OWN_STARTED, ownResult(output)]).flat(),
+      ...Array.from({ length: 2_000 }, () => OWN_STARTED),
+      { type: 'text.delta', text: 'Done.' },
+      END,
+    ]);
+    assert.equal(choices[0].message.content, 'Done.');
+    assert.equal(switchboard?.tool_calls.length, 1_024);
+    assert.equal(switchboard.tool_calls.filter((call) => call.output !== undefined).length, 1);
+  });
+
   it('is bounded: an answer without end fails instead of filling the memory', () => {
     const parts = new CompletionParts();
     const text = 'x'.repeat(1024 * 1024);
@@ -136,6 +204,20 @@ describe('chat.completion.chunks', () => {
     ]);
   });
 
+  it('show the tools of the agent beside an empty delta', () => {
+    const chunks = [OWN_STARTED, ownResult('noon'), ownResult('late', { failed: true })].map(
+      (event) => deltaChunk(HEAD, false, event),
+    );
+    assert.deepEqual(
+      chunks.map((chunk) => [chunk?.choices[0]?.delta, chunk?.switchboard]),
+      [
+        [{}, { tool_call: OWN_CALL }],
+        [{}, { tool_result: { id: 'c1', output: 'noon' } }],
+        [{}, { tool_result: { id: 'c1', output: 'late', failed: true } }],
+      ],
+    );
+  });
+
   it('carry log probabilities beside the delta', () => {
     const logprobs = { content: [{ token: 'a' }] };
     const chunk = deltaChunk(HEAD, false, { type: 'text.delta', text: 'a', logprobs });
@@ -170,7 +252,10 @@ describe('chat.completion.chunks', () => {
   it('all fit the schema that the OpenAPI document prints', () => {
     const chunks = [
       roleChunk(HEAD, true, null),
-      ...CALLS.map((event) => deltaChunk(HEAD, true, event)),
+      ...[...CALLS, OWN_STARTED, ownResult('noon', { failed: true })].map((event) =>
+        deltaChunk(HEAD, true, event),
+      ),
+      restartChunk(HEAD, true),
       finishChunk(HEAD, true, END),
       usageChunk(HEAD, USAGE),
     ];

@@ -1,6 +1,7 @@
 /** From run events to one `chat.completion`. */
 import { SwitchboardError } from '@switchboard/contract';
 import type { RunEvent, Usage } from '@switchboard/contract';
+import { ShownCalls } from './completion-notes.ts';
 import type { AnswerHead, ChatCompletion, Logprobs, ToolCall } from './completion-types.ts';
 
 type CompletedEvent = Extract<RunEvent, { type: 'completed' }>;
@@ -23,6 +24,7 @@ export class CompletionParts {
   readonly #refusal: string[] = [];
   readonly #calls = new Map<number, CallParts>();
   readonly #logprobs: Logprobs[] = [];
+  readonly #shown = new ShownCalls();
   #usage: Usage | undefined;
   #characters = 0;
 
@@ -50,7 +52,11 @@ export class CompletionParts {
         this.#usage = event.usage;
         break;
       case 'tool.started':
+        this.#shown.started(event);
+        break;
       case 'tool.result':
+        this.#shown.ended(event);
+        break;
       case 'started':
       case 'completed':
       case 'failed':
@@ -71,6 +77,7 @@ export class CompletionParts {
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
     };
     const logprobs = joined(this.#logprobs);
+    const { note } = this.#shown;
     return {
       id: head.id,
       object: 'chat.completion',
@@ -80,6 +87,7 @@ export class CompletionParts {
       ...(this.#usage === undefined ? {} : { usage: this.#usage }),
       ...(end.systemFingerprint === undefined ? {} : { system_fingerprint: end.systemFingerprint }),
       ...(end.serviceTier === undefined ? {} : { service_tier: end.serviceTier }),
+      ...(note === undefined ? {} : { switchboard: note }),
     };
   }
 

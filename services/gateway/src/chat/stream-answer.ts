@@ -160,6 +160,7 @@ export class StreamAnswer implements Answer {
 
   /** What was shown came from a worker that was lost: the answer begins again. */
   #restarted(): void {
+    this.#usage = undefined;
     this.#send(restartChunk(this.#head, this.#options.includeUsage));
   }
 

@@ -13,6 +13,19 @@ const Logprobs = z.looseObject({
   refusal: z.array(z.unknown()).nullish(),
 });
 
+/** A tool that the worker ran for the agent: nothing that the caller has to do. */
+const ShownCall = z.object({
+  id: z.string(),
+  name: z.string(),
+  source: z.string(),
+  arguments: z.string(),
+});
+const ShownResult = z.object({
+  id: z.string(),
+  output: z.string(),
+  failed: z.literal(true).optional(),
+});
+
 export const ChatCompletionSchema = z.object({
   id: z.string(),
   object: z.literal('chat.completion'),
@@ -43,6 +56,11 @@ export const ChatCompletionSchema = z.object({
   usage: Usage.optional(),
   system_fingerprint: z.string().optional(),
   service_tier: z.string().optional(),
+  switchboard: z
+    .object({
+      tool_calls: z.array(ShownCall.extend(ShownResult.partial().omit({ id: true }).shape)),
+    })
+    .optional(),
 });
 
 export const ChatCompletionChunkSchema = z.object({
@@ -81,6 +99,13 @@ export const ChatCompletionChunkSchema = z.object({
   usage: Usage.nullish(),
   system_fingerprint: z.string().optional(),
   service_tier: z.string().optional(),
+  switchboard: z
+    .union([
+      z.object({ restarted: z.literal(true) }),
+      z.object({ tool_call: ShownCall }),
+      z.object({ tool_result: ShownResult }),
+    ])
+    .optional(),
 });
 
 export const ModelSchema = z.object({

@@ -29,7 +29,11 @@ export interface EntranceParts {
 const COUNTER_TIMEOUT_MS = 2_000;
 
 /** The entrance of this gateway, and what it shares with the others. */
-export function openEntrance(parts: EntranceParts): { entrance: Entrance; close: () => void } {
+export function openEntrance(parts: EntranceParts): {
+  entrance: Entrance;
+  addPool: (pool: string) => void;
+  close: () => void;
+} {
   const { fleet, link, log, replicas, runs } = parts;
   const [minutes, days] = (['minute', 'day'] as const).map((span) => {
     const bounds = { maxBytes: parts.countersMaxBytes, answerTimeoutMs: COUNTER_TIMEOUT_MS };
@@ -42,6 +46,9 @@ export function openEntrance(parts: EntranceParts): { entrance: Entrance; close:
     const house = houses.get(pool);
     if (house === undefined) throw new RangeError(`there is no pool ${pool}`);
     return house.gate;
+  };
+  const addPool = (pool: string): void => {
+    if (!houses.has(pool)) houses.set(pool, openHouse(parts, pool));
   };
   const entrance = new Entrance({
     maxOutstanding: parts.maxOutstandingPerUser,
@@ -57,7 +64,7 @@ export function openEntrance(parts: EntranceParts): { entrance: Entrance; close:
     minutes.close();
     days.close();
   };
-  return { entrance, close };
+  return { entrance, addPool, close };
 }
 
 /** The places of one pool that were told to the refused, by all gateways. */

@@ -30,6 +30,7 @@ const STATUSES: Record<ErrorCode, number> = {
   idempotency_conflict: 409,
   events_expired: 410,
   deadline_too_short: 400,
+  context_length_exceeded: 400,
   queue_full: 503,
   overloaded: 503,
   storage_full: 503,

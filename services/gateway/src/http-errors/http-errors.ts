@@ -68,6 +68,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   idempotency_conflict: caller(409),
   events_expired: caller(410),
   deadline_too_short: caller(400),
+  context_length_exceeded: caller(400),
 
   too_many_outstanding: {
     status: 429,

@@ -4,7 +4,7 @@ import { AgentProfile } from '@switchboard/contract';
 import { ModelCatalogue } from './model-catalogue.ts';
 
 const profiles = ['assistant', 'sim/*'].map((name) => AgentProfile.parse({ name, model: 'm' }));
-const catalogue = new ModelCatalogue(profiles, 1_700_000_000_999);
+const catalogue = new ModelCatalogue(() => profiles, 1_700_000_000_999);
 
 it('lists agents as models, wildcards as they are', () => {
   assert.deepEqual(catalogue.list(), {

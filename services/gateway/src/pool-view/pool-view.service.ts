@@ -75,12 +75,27 @@ export class PoolViewService {
     const leave = this.#enter(viewer.account);
     const signal = AbortSignal.any([exchange.signal, this.#stopping.signal]);
     const changes = new Changes(signal);
-    const ends = fleet.pools.map((pool) => fleet.watch(pool, () => changes.note()));
+    const ends = new Map<string, () => void>();
+    // Pools may come while somebody looks.
+    const watchAll = (): void => {
+      for (const pool of fleet.pools) {
+        if (!ends.has(pool))
+          ends.set(
+            pool,
+            fleet.watch(pool, () => changes.note()),
+          );
+      }
+    };
     try {
+      watchAll();
       await Promise.all(fleet.pools.map(async (pool) => await fleet.refresh(pool)));
-      await this.#write(exchange, viewer, changes, signal);
+      const view = async (): Promise<object> => {
+        watchAll();
+        return await this.#view(viewer);
+      };
+      await this.#write(exchange, view, changes, signal);
     } finally {
-      for (const end of ends) end();
+      for (const end of ends.values()) end();
       changes.close();
       leave();
     }
@@ -88,7 +103,7 @@ export class PoolViewService {
 
   async #write(
     exchange: Exchange,
-    viewer: Viewer,
+    view: () => Promise<object>,
     changes: Changes,
     signal: AbortSignal,
   ): Promise<void> {
@@ -101,7 +116,7 @@ export class PoolViewService {
     }, this.#options.heartbeatIntervalMs);
     try {
       while (!signal.aborted) {
-        const now = JSON.stringify(await this.#view(viewer));
+        const now = JSON.stringify(await view());
         if (!sse.opened) sse.open(exchange.headers());
         if (now !== said) {
           said = now;

@@ -7,10 +7,13 @@ import { OpenCall } from './open-call.ts';
 import type { OpenItem } from './open-item.ts';
 import { OpenMessage } from './open-message.ts';
 import { OpenReasoning } from './open-reasoning.ts';
+import { OpenTool } from './open-tool.ts';
 import { outputItemId } from './item-id.ts';
 import type { ItemKind } from './item-id.ts';
 
 type ToolCallEvent = Extract<RunEvent, { type: 'tool.call' }>;
+type ToolStarted = Extract<RunEvent, { type: 'tool.started' }>;
+type ToolResult = Extract<RunEvent, { type: 'tool.result' }>;
 
 /** Characters of one answer: several times what any model writes. */
 const ANSWER_MAX_CHARACTERS = 16 * 1024 * 1024;
@@ -27,12 +30,15 @@ interface Call {
 
 /**
  * The items of one answer, as they grow. Text, refusals and reasoning are written one after
- * another. Calls stay open to the end of the answer: providers may write several at a time.
+ * another. Calls stay open to the end of the answer: providers may write several at a time. The
+ * agent's own tools are open while they run, several at a time too; text after them is a message of
+ * its own.
  */
 export class AnswerItems {
   readonly #run: string;
   readonly #calls = new Map<number, Call>();
   readonly #callIds = new Set<string>();
+  readonly #running = new Set<OpenTool>();
   #items: OpenItem[] = [];
   #writing: OpenMessage | OpenReasoning | undefined;
   #latest: OpenItem | undefined;
@@ -90,6 +96,28 @@ export class AnswerItems {
     return event.name === undefined || event.name === '' ? [] : this.#beginCall(call, event.name);
   }
 
+  /** @throws SwitchboardError like {@link text}. */
+  toolStarted(event: ToolStarted): readonly EventDraft[] {
+    const { id: callId, name, source, arguments: text } = event;
+    this.#count(text.length);
+    const drafts = this.#closeWriting();
+    const tool = new OpenTool({ id: this.#nextId('mcp_call'), callId, name, source }, this.#shown);
+    this.#running.add(tool);
+    return [...drafts, this.#show(tool), ...tool.call(text)];
+  }
+
+  /**
+   * Of several running calls with one id it ends the first; without one it is nothing.
+   * @throws SwitchboardError like {@link text}.
+   */
+  toolEnded({ id, output, failed }: ToolResult): readonly EventDraft[] {
+    const tool = [...this.#running].find(({ callId }) => callId === id);
+    if (tool === undefined) return [];
+    this.#count(output.length);
+    this.#running.delete(tool);
+    return tool.end(output, failed === true);
+  }
+
   /**
    * The model has come to its end, or was cut off: then the item it was writing is incomplete.
    * An answer without any item gets an empty message, so that a client finds one to read.
@@ -123,6 +151,7 @@ export class AnswerItems {
     this.#writing = undefined;
     this.#latest = undefined;
     this.#calls.clear();
+    this.#running.clear();
     this.#characters = 0;
     return drafts;
   }
@@ -156,7 +185,7 @@ export class AnswerItems {
     return callId;
   }
 
-  #show(open: OpenMessage | OpenReasoning | OpenCall): EventDraft {
+  #show(open: OpenItem & { begin(): EventDraft }): EventDraft {
     this.#shown += 1;
     if (this.#shown > ITEMS_MAX) throw tooLarge();
     this.#items.push(open);

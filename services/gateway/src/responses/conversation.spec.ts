@@ -5,6 +5,7 @@ import type { CurrentTurn, TurnRecord } from './conversation.ts';
 import type {
   FunctionCallItem,
   FunctionCallOutputItem,
+  McpCallItem,
   MessageItem,
   ReasoningItem,
 } from './item-schema.ts';
@@ -31,6 +32,17 @@ const call = (id: string): FunctionCallItem => ({
   arguments: '{}',
   status: 'completed',
 });
+const own = (id: string, result: Partial<McpCallItem> = { output: id }): McpCallItem => ({
+  type: 'mcp_call',
+  id: `mcp_${id}`,
+  server_label: 'files',
+  name: 'read',
+  arguments: '{}',
+  output: null,
+  error: null,
+  status: 'completed',
+  ...result,
+});
 const output = (id: string): FunctionCallOutputItem => ({
   type: 'function_call_output',
   id: `fco_${id}`,
@@ -51,7 +63,27 @@ const current = (...inputItems: CurrentTurn['inputItems']): CurrentTurn => ({
 const contents = (messages: ReturnType<typeof toMessages>): unknown[] =>
   messages.map(({ content }) => content);
 
-const TOO_LONG = { code: 'invalid_request', param: 'previous_response_id' };
+const shapeOf = (messages: ReturnType<typeof toMessages>): string[] =>
+  messages.map(({ role, tool_calls: calls }) =>
+    calls === undefined ? role : `${role} ${(calls as unknown[]).length}`,
+  );
+
+/** As providers want it: after calls come their results, all of them, and nothing between. */
+function assertAnswered(messages: ReturnType<typeof toMessages>): void {
+  let waiting: string[] = [];
+  for (const { role, tool_call_id: id, tool_calls: calls = [] } of messages) {
+    if (role === 'tool') {
+      assert.ok(waiting.includes(String(id)), 'a result of a call just before it');
+      waiting = waiting.filter((each) => each !== id);
+      continue;
+    }
+    assert.deepEqual(waiting, [], 'all results come before anything else');
+    waiting = (calls as { id: string }[]).map((each) => each.id);
+  }
+  assert.deepEqual(waiting, []);
+}
+
+const TOO_LONG = { code: 'context_length_exceeded', param: 'previous_response_id' };
 
 describe('toMessages', () => {
   it('puts earlier turns, oldest first, between the instructions and the current input', () => {
@@ -87,6 +119,56 @@ describe('toMessages', () => {
     );
   });
 
+  it("gives the model the agent's own calls with their results, each where it was", () => {
+    const previous = [turn([asked('a')], answered('Wait.'), own('x'), own('y'), answered('Done.'))];
+    const messages = toMessages(previous, current(asked('b')));
+    assert.deepEqual(shapeOf(messages), [
+      'user',
+      'assistant 1',
+      'tool',
+      'assistant 1',
+      'tool',
+      'assistant',
+      'user',
+    ]);
+    assert.deepEqual(contents(messages), ['a', 'Wait.', 'x', null, 'y', 'Done.', 'b']);
+    assertAnswered(messages);
+    const ids = messages.flatMap(({ tool_call_id: id }) => (typeof id === 'string' ? [id] : []));
+    assert.ok(
+      ids.every((id) => id.length <= 40),
+      'OpenAI takes ids of 40 characters',
+    );
+    assert.equal(new Set(ids).size, 2);
+  });
+
+  it('keeps own calls and those of the caller so that every call is answered in time', () => {
+    for (const items of [
+      [call('x'), own('a'), own('b')],
+      [own('a'), call('x'), own('b'), call('y')],
+      [own('a'), own('b'), call('x')],
+    ]) {
+      const theirs = items.flatMap((item) =>
+        item.type === 'function_call' ? [output(item.call_id)] : [],
+      );
+      assertAnswered(toMessages([turn([asked('q')], ...items)], current(...theirs)));
+    }
+  });
+
+  it('tells the model what an own call failed with, and of one that was cut off', () => {
+    const error = {
+      type: 'mcp_tool_execution_error',
+      content: [{ type: 'text', text: 'no such file' }],
+    } as const;
+    const items = [
+      own('x', { error: { ...error, content: [...error.content] }, status: 'failed' }),
+      own('y', { status: 'incomplete' }),
+    ];
+    const messages = toMessages([turn([asked('a')], ...items)], current(asked('b')));
+    const told = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+    assert.equal(told[0], 'no such file');
+    assert.match(String(told[1]), /cut off/);
+  });
+
   it('refuses a result whose call is in no turn, and leaves out a call that was cut off', () => {
     const cut = { ...call('x'), status: 'incomplete' } as const;
     const previous = [turn([asked('a')], cut)];
@@ -109,7 +191,7 @@ describe('toMessages', () => {
     assert.equal(toMessages(previous, last, 10_000).length, 5);
   });
 
-  it('leaves out no turn whose calls are answered now, and no call without its result', () => {
+  it('leaves out no turn whose calls are answered now, and no part of one', () => {
     const long = asked('a'.repeat(500));
     const truncated = (...items: CurrentTurn['inputItems']): CurrentTurn => ({
       ...current(...items),
@@ -118,7 +200,7 @@ describe('toMessages', () => {
     const open = [turn([long], call('x'))];
     assert.throws(() => toMessages(open, truncated(output('x')), 300), TOO_LONG);
     const done = [turn([long], call('x')), turn([output('x')], answered('b'))];
-    assert.deepEqual(contents(toMessages(done, truncated(asked('c')), 300)), ['b', 'c']);
+    assert.deepEqual(contents(toMessages(done, truncated(asked('c')), 300)), ['c']);
   });
 
   it('refuses an input that does not fit by itself', () => {

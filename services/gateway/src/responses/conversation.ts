@@ -1,5 +1,5 @@
 /** Conversations over several responses. */
-import { SwitchboardError } from '@switchboard/contract';
+import { SwitchboardError, splitTurns } from '@switchboard/contract';
 import { messagesOf } from './item-messages.ts';
 import type { ChatMessage } from './item-messages.ts';
 import type { Item, OutputItem } from './item-schema.ts';
@@ -18,27 +18,28 @@ export interface CurrentTurn {
 }
 
 /**
- * The messages of the earlier turns, oldest first, and of the current one. Instructions are those
- * of the current request alone, before everything else.
+ * The messages of the earlier responses, oldest first, and of the current request. Instructions are
+ * those of the current request alone, before everything else.
  *
- * @param maxBytes most bytes of all messages as JSON, where there are earlier turns; a request by
- * itself has its own bound. With `truncation` "auto" the oldest turns are left out until they fit,
- * never one whose calls the current input answers.
- * @throws SwitchboardError `invalid_request` naming an output whose call the conversation has not,
- * or when it does not fit.
+ * @param maxBytes most bytes of all messages as JSON, where there are earlier responses; a request
+ * by itself has its own bound. With `truncation` "auto" the oldest turns are left out until they
+ * fit, by the same rule as the worker's, who counts tokens.
+ * @throws SwitchboardError `invalid_request` naming an output whose call the conversation has not;
+ * `context_length_exceeded` when it does not fit.
  */
 export function toMessages(
   previous: readonly TurnRecord[],
   current: CurrentTurn,
   maxBytes = Number.POSITIVE_INFINITY,
 ): ChatMessage[] {
-  const turns = previous.map(itemsOf);
-  refuseOrphans(turns, current.inputItems);
-  const tail = messagesOf(current.inputItems);
-  const head = instructionsOf(current.instructions);
-  if (turns.length === 0) return [...head, ...tail];
-  const kept = fitting(turns, current, maxBytes - bytesOf([...head, ...tail]));
-  return [...head, ...messagesOf(kept), ...tail];
+  const earlier = previous.flatMap(itemsOf);
+  refuseOrphans(earlier, current.inputItems);
+  const messages = [
+    ...instructionsOf(current.instructions),
+    ...messagesOf(earlier),
+    ...messagesOf(current.inputItems),
+  ];
+  return previous.length === 0 ? messages : fitting(messages, current, maxBytes);
 }
 
 /** Instructions as the first message. */
@@ -54,8 +55,10 @@ function itemsOf({ input, output }: TurnRecord): readonly Item[] {
   return [...input, ...whole];
 }
 
-function refuseOrphans(turns: readonly (readonly Item[])[], input: readonly Item[]): void {
-  const calls = callsOf(turns.flat());
+function refuseOrphans(earlier: readonly Item[], input: readonly Item[]): void {
+  const calls = new Set(
+    earlier.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])),
+  );
   input.forEach((item, index) => {
     if (item.type === 'function_call') calls.add(item.call_id);
     if (item.type !== 'function_call_output' || calls.has(item.call_id)) return;
@@ -66,36 +69,23 @@ function refuseOrphans(turns: readonly (readonly Item[])[], input: readonly Item
 }
 
 function fitting(
-  turns: readonly (readonly Item[])[],
-  current: CurrentTurn,
-  room: number,
-): readonly Item[] {
-  const sizes = turns.map((items) => bytesOf(messagesOf(items)));
-  let total = sizes.reduce((sum, size) => sum + size, 0);
-  const answered = new Set(
-    current.inputItems.flatMap((item) =>
-      item.type === 'function_call_output' ? [item.call_id] : [],
-    ),
-  );
+  messages: ChatMessage[],
+  { truncation }: CurrentTurn,
+  maxBytes: number,
+): ChatMessage[] {
+  const sizes = new Map(messages.map((message) => [message, bytesOf(message)]));
+  const sizeOf = (some: readonly ChatMessage[]): number =>
+    some.reduce((sum, message) => sum + (sizes.get(message) ?? 0), 0);
+  let total = sizeOf(messages);
+  if (total <= maxBytes) return messages;
+  const { head, turns } = splitTurns(messages);
   let first = 0;
-  while (total > room) {
-    const turn = turns[first];
-    if (turn === undefined || current.truncation !== 'auto') throw tooLong(current.truncation);
-    if (![...callsOf(turn)].every((call) => !answered.has(call))) throw tooLong('auto');
-    total -= sizes[first] ?? 0;
+  while (total > maxBytes) {
+    if (truncation !== 'auto' || first >= turns.length - 1) throw tooLong(truncation);
+    total -= sizeOf(turns[first] ?? []);
     first += 1;
   }
-  return withoutOrphans(turns.slice(first).flat());
-}
-
-/** Outputs whose calls were left out with an earlier turn. */
-function withoutOrphans(items: readonly Item[]): readonly Item[] {
-  const calls = callsOf(items);
-  return items.filter((item) => item.type !== 'function_call_output' || calls.has(item.call_id));
-}
-
-function callsOf(items: readonly Item[]): Set<string> {
-  return new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+  return [...head, ...turns.slice(first).flat()];
 }
 
 function tooLong(truncation: 'auto' | 'disabled'): SwitchboardError {
@@ -103,11 +93,12 @@ function tooLong(truncation: 'auto' | 'disabled'): SwitchboardError {
     truncation === 'auto'
       ? 'is longer than a request may be, also without its oldest turns.'
       : 'is longer than a request may be. `truncation`: "auto" leaves its oldest turns out.';
-  return new SwitchboardError('invalid_request', `The conversation ${problem}`, {
+  return new SwitchboardError('context_length_exceeded', `The conversation ${problem}`, {
     param: 'previous_response_id',
   });
 }
 
-function bytesOf(messages: readonly ChatMessage[]): number {
-  return Buffer.byteLength(JSON.stringify(messages));
+/** And of what stands between two of them. */
+function bytesOf(message: ChatMessage): number {
+  return Buffer.byteLength(JSON.stringify(message)) + 1;
 }

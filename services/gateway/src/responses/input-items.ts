@@ -1,10 +1,11 @@
 /** Input in its full form: what `GET /v1/responses/{id}/input_items` shows and a record keeps. */
 import type { InputItem } from './input-schema.ts';
-import { ItemStatus } from './item-schema.ts';
-import type { Item, MessageItem, MessagePart } from './item-schema.ts';
+import { ItemStatus, McpCallStatus } from './item-schema.ts';
+import type { Item, McpCallItem, MessageItem, MessagePart } from './item-schema.ts';
 import type { ItemKind } from './item-id.ts';
 
 type InputMessage = Extract<InputItem, { type: 'message' }>;
+type InputToolCall = Extract<InputItem, { type: 'mcp_call' }>;
 type InputContent = Exclude<InputMessage['content'], string>[number];
 
 /**
@@ -50,6 +51,8 @@ function itemOf(item: InputItem, id: string): Item {
       const parts = typeof output === 'string' ? output : output.map(({ text }) => inputText(text));
       return { type, id, call_id, output: parts, status };
     }
+    case 'mcp_call':
+      return toolCallOf(item, id);
     case 'reasoning':
       break;
   }
@@ -64,6 +67,29 @@ function itemOf(item: InputItem, id: string): Item {
     ...(isSet(encrypted_content) ? { encrypted_content } : {}),
     status,
   };
+}
+
+function toolCallOf(item: InputToolCall, id: string): McpCallItem {
+  const { type, server_label, name, arguments: text, output = null, error } = item;
+  const failure = isSet(error) ? errorOf(error) : null;
+  const ended = failure !== null ? 'failed' : output !== null ? 'completed' : 'incomplete';
+  const status = McpCallStatus.safeParse(item.status).data ?? ended;
+  return { type, id, server_label, name, arguments: text, output, error: failure, status };
+}
+
+/** A text, an object with one, or with parts that have one each. */
+function errorOf(error: string | Readonly<Record<string, unknown>>): McpCallItem['error'] {
+  const { message = '', content = message } = typeof error === 'string' ? {} : error;
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [content];
+  const texts = typeof error === 'string' ? [error] : parts.flatMap(textsOf);
+  const text = texts.join('\n');
+  return { type: 'mcp_tool_execution_error', content: [{ type: 'text', text }] };
+}
+
+function textsOf(part: unknown): string[] {
+  if (typeof part === 'string') return [part];
+  if (typeof part !== 'object' || part === null || !('text' in part)) return [];
+  return typeof part.text === 'string' ? [part.text] : [];
 }
 
 function messageOf(item: InputMessage, id: string, status: ItemStatus): MessageItem {

@@ -100,7 +100,25 @@ const Reasoning = z.looseObject({
   status,
 });
 
-export const INPUT_ITEM_TYPES = ['message', 'function_call', 'function_call_output', 'reasoning'];
+/** What an answer showed of the agent's own tools. Errors have had several forms. */
+const McpCall = z.looseObject({
+  type: z.literal('mcp_call'),
+  id,
+  server_label: z.string(),
+  name: z.string().min(1),
+  arguments: z.string(),
+  output: z.string().nullish(),
+  error: z.union([z.string(), z.looseObject({})]).nullish(),
+  status,
+});
+
+export const INPUT_ITEM_TYPES = [
+  'message',
+  'function_call',
+  'function_call_output',
+  'reasoning',
+  'mcp_call',
+];
 /** Content parts that some message may have. */
 export const INPUT_PART_TYPES = [...UserParts, ...AssistantParts];
 
@@ -109,5 +127,6 @@ export const InputItem = variants('type', INPUT_ITEM_TYPES, [
   FunctionCall,
   FunctionCallOutput,
   Reasoning,
+  McpCall,
 ]);
 export type InputItem = z.infer<typeof InputItem>;

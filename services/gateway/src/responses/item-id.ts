@@ -6,6 +6,7 @@ const ITEM_PREFIXES = {
   function_call: 'fc',
   function_call_output: 'fco',
   reasoning: 'rs',
+  mcp_call: 'mcp',
 } as const;
 export type ItemKind = keyof typeof ITEM_PREFIXES;
 

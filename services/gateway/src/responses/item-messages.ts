@@ -1,14 +1,18 @@
 /** Items as the messages of a chat completion, which is what providers take. */
+import { createHash } from 'node:crypto';
 import type { ChatRequest } from '@switchboard/contract';
 import type {
   FunctionCallItem,
   FunctionCallOutputItem,
   Item,
+  McpCallItem,
   MessageItem,
   MessagePart,
 } from './item-schema.ts';
 
 export type ChatMessage = ChatRequest['messages'][number];
+
+const CUT_OFF = 'The call was cut off: whether it had its effect is not known.';
 
 interface ToolCall {
   readonly id: string;
@@ -18,20 +22,28 @@ interface ToolCall {
 
 /**
  * Calls join the message of the assistant before them, as chat completions have both in one.
- * Reasoning is left out: chat completions have no place for it.
+ * Reasoning is left out: chat completions have no place for it. The agent's own calls become calls
+ * with their outputs.
  */
 export function messagesOf(items: readonly Item[]): ChatMessage[] {
   const messages: ChatMessage[] = [];
+  /** Calls whose outputs have not come yet. */
+  const open = new Set<string>();
   for (const item of items) {
     switch (item.type) {
       case 'message':
         messages.push(messageOf(item));
         break;
       case 'function_call':
-        addCall(messages, item);
+        addCall(messages, callOf(item), open.size > 0);
+        open.add(item.call_id);
         break;
       case 'function_call_output':
         messages.push(outputOf(item));
+        open.delete(item.call_id);
+        break;
+      case 'mcp_call':
+        addOwnCall(messages, item, open.size > 0);
         break;
       case 'reasoning':
         break;
@@ -56,21 +68,39 @@ function messageOf(item: MessageItem): ChatMessage {
   };
 }
 
-function addCall(messages: ChatMessage[], item: FunctionCallItem): void {
-  const call: ToolCall = {
-    id: item.call_id,
-    type: 'function',
-    function: { name: item.name, arguments: item.arguments },
-  };
-  const last = messages.at(-1);
+function callOf(item: Pick<FunctionCallItem, 'call_id' | 'name' | 'arguments'>): ToolCall {
+  const { call_id: id, name, arguments: text } = item;
+  return { id, type: 'function', function: { name, arguments: text } };
+}
+
+/**
+ * @param waiting calls of the last message of the assistant have no output yet: then it is this
+ * one's too, also past outputs that came already. Providers want all outputs before they hear of
+ * another call.
+ */
+function addCall(messages: ChatMessage[], call: ToolCall, waiting: boolean): void {
+  const place = waiting
+    ? messages.findLastIndex(({ role }) => role !== 'tool')
+    : messages.length - 1;
+  const last = messages[place];
   if (last?.role === 'assistant') {
     const calls = (last['tool_calls'] ?? []) as readonly ToolCall[];
     // A text that is empty says nothing beside a call, and some providers refuse it.
     const content = last['content'] === '' ? null : last['content'];
-    messages[messages.length - 1] = { ...last, content, tool_calls: [...calls, call] };
+    messages[place] = { ...last, content, tool_calls: [...calls, call] };
   } else {
     messages.push({ role: 'assistant', content: null, tool_calls: [call] });
   }
+}
+
+/** The model is told also of a call without an output: it may have had its effect. */
+function addOwnCall(messages: ChatMessage[], item: McpCallItem, waiting: boolean): void {
+  // Not the item's own id, which is longer than some providers take.
+  const call_id = `call_${createHash('sha256').update(item.id).digest('hex').slice(0, 24)}`;
+  addCall(messages, callOf({ ...item, call_id }), waiting);
+  const failure = item.error?.content.map(({ text }) => text).join('\n');
+  const content = failure ?? item.output ?? CUT_OFF;
+  messages.push({ role: 'tool', tool_call_id: call_id, content });
 }
 
 function outputOf({ call_id, output }: FunctionCallOutputItem): ChatMessage {

@@ -1,7 +1,7 @@
 /**
  * The items of the Responses API as the gateway gives them out: what a model wrote, and what a
- * caller sent, in its full form. Written after the open standard Open Responses; where OpenAI's
- * API has more kinds, the gateway has none of them.
+ * caller sent, in its full form. Written after the open standard Open Responses, with one kind of
+ * OpenAI's beside it: {@link McpCallItem}.
  */
 import { z } from 'zod';
 
@@ -92,19 +92,47 @@ export const ReasoningItem = z.object({
 });
 export type ReasoningItem = z.infer<typeof ReasoningItem>;
 
+export const McpCallStatus = z.enum([...ItemStatus.options, 'failed']);
+export type McpCallStatus = z.infer<typeof McpCallStatus>;
+
+/**
+ * A call of one of the agent's own tools, from an MCP server or not: this is OpenAI's item for what
+ * the server's side has run, and its callers have nothing to do.
+ */
+export const McpCallItem = z.object({
+  type: z.literal('mcp_call'),
+  id: z.string(),
+  /** `agent`, or the name of the MCP server that has the tool. */
+  server_label: z.string(),
+  name: z.string(),
+  /** JSON, as the model wrote it. */
+  arguments: z.string(),
+  output: z.string().nullable(),
+  error: z
+    .object({
+      type: z.literal('mcp_tool_execution_error'),
+      content: z.array(z.object({ type: z.literal('text'), text: z.string() })),
+    })
+    .nullable(),
+  status: McpCallStatus,
+});
+export type McpCallItem = z.infer<typeof McpCallItem>;
+
 /** Any item: of an input, or of a stored conversation. */
 export const ItemSchema = z.discriminatedUnion('type', [
   MessageItem,
   FunctionCallItem,
   FunctionCallOutputItem,
   ReasoningItem,
+  McpCallItem,
 ]);
 export type Item = z.infer<typeof ItemSchema>;
 
-/** What a model writes. */
+/** What a model writes, and what it has its agent do. */
 export const OutputItemSchema = z.discriminatedUnion('type', [
   MessageItem,
   FunctionCallItem,
   ReasoningItem,
+  McpCallItem,
 ]);
 export type OutputItem = z.infer<typeof OutputItemSchema>;

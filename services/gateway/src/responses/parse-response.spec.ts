@@ -59,6 +59,7 @@ const INVALID: readonly (readonly [unknown, string | undefined, RegExp])[] = [
   [input({ ...CALL, arguments: {} }), 'input[0].arguments', /must be a string/],
   [input(CALL, { ...OUTPUT, output: 5 }), 'input[1].output', /string or an array/],
   [input(OUTPUT), 'input[0].call_id', /names no function call/],
+  [input({ type: 'mcp_call', name: 'x' }), 'input[0].server_label', /is required/],
   [input(OUTPUT, CALL), 'input[0].call_id', /names no function call/],
   [body({ instructions: 5 }), 'instructions', /must be a string/],
   [body({ previous_response_id: '' }), 'previous_response_id', /must not be empty/],
@@ -254,6 +255,28 @@ describe('parseResponseRequest', () => {
     for (const item of parsed.inputItems) assert.deepEqual(ItemSchema.parse(item), item);
     assert.equal(new Set(parsed.inputItems.map(({ id }) => id)).size, 11);
     assert.equal(parsed.inputItems[3]?.id, 'rs_1');
+  });
+
+  it("takes the agent's own calls back, in all forms that errors have had", () => {
+    const own = { type: 'mcp_call', server_label: 'files', name: 'read', arguments: '{}' };
+    const text = (value: unknown) => ({ type: 'mcp_tool_execution_error', content: value });
+    const { chat, inputItems } = parseResponseRequest(
+      input(
+        { ...own, id: 'mcp_1', output: 'found', approval_request_id: null },
+        { ...own, output: null, error: 'lost' },
+        { ...own, error: text([{ type: 'text', text: 'no' }, { type: 'image' }]) },
+        { ...own, error: { type: 'http_error', code: 500, message: 'down' } },
+        { ...own, status: 'calling' },
+      ),
+    );
+    for (const item of inputItems) assert.deepEqual(ItemSchema.parse(item), item);
+    assert.equal(inputItems[0]?.id, 'mcp_1');
+    assert.deepEqual(
+      inputItems.map(({ status }) => status),
+      ['completed', 'failed', 'failed', 'failed', 'incomplete'],
+    );
+    const told = chat.messages.flatMap(({ role, content }) => (role === 'tool' ? [content] : []));
+    assert.deepEqual(told.slice(0, 4), ['found', 'lost', 'no', 'down']);
   });
 
   it('gives the provider the parameters under their names of chat completions', () => {

@@ -31,7 +31,8 @@ export interface ParsedResponse {
   readonly instructions: string | null;
   readonly previousResponseId: string | null;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly truncation: 'auto' | 'disabled';
+  /** What the caller wants; undefined: what the agent has. */
+  readonly truncation: 'auto' | 'disabled' | undefined;
   /** The end user, as the caller names them. */
   readonly user: string | undefined;
   /** What the response repeats of the request. */
@@ -70,22 +71,18 @@ export function parseResponseRequest(
     instructions: echo.instructions,
     previousResponseId: echo.previous_response_id,
     metadata: echo.metadata,
-    truncation: echo.truncation,
+    truncation: request.truncation ?? undefined,
     user: request.user ?? request.safety_identifier ?? undefined,
     echo,
   };
 }
 
 function messagesFor(request: CreateResponseBody, items: readonly Item[]): ChatRequest['messages'] {
-  const { previous_response_id: previous, instructions = null, truncation } = request;
+  const { previous_response_id: previous, instructions = null } = request;
   if (isSet(previous)) return [...instructionsOf(instructions), ...messagesOf(items)];
   const input = messagesOf(items);
   if (input.length === 0) throw invalid('input', 'must have at least one message');
-  return toMessages([], {
-    instructions,
-    inputItems: items,
-    truncation: truncation ?? 'disabled',
-  });
+  return toMessages([], { instructions, inputItems: items, truncation: 'disabled' });
 }
 
 function refuseContradictions(request: CreateResponseBody): void {

@@ -18,6 +18,13 @@ const HEAD = {
 const STARTED: RunEvent = { type: 'started', worker: 'w' };
 const STOP: RunEvent = { type: 'completed', finishReason: 'stop', atMs: 1_700_000_012_500 };
 const text = (value: string): RunEvent => ({ type: 'text.delta', text: value });
+const own = (id: string, json: string): RunEvent => ({
+  type: 'tool.started',
+  id,
+  name: 'read',
+  source: 'files',
+  arguments: json,
+});
 const USAGE: RunEvent = {
   type: 'usage',
   usage: {
@@ -176,6 +183,15 @@ describe('a response', () => {
     builder.take(STARTED);
     builder.take(STARTED);
     assert.throws(fill(short), { code: 'provider_bad_response' });
+    const output = 'x'.repeat(1024 * 1024);
+    const tools = new ResponseBuilder(HEAD);
+    const loop: RunEvent[] = [own('c', '{}'), { type: 'tool.result', id: 'c', output }];
+    assert.throws(
+      () => {
+        for (let count = 0; count < 20; count += 1) loop.forEach((event) => tools.take(event));
+      },
+      { code: 'provider_bad_response' },
+    );
   });
 });
 
@@ -259,6 +275,105 @@ describe('the stream of a response', () => {
     ]);
   });
 
+  it("shows the agent's own calls as they run, between the messages of two steps", () => {
+    const { types, response, stream } = built(
+      STARTED,
+      text('One moment.'),
+      own('c1', '{"a":1}'),
+      own('c2', ''),
+      { type: 'tool.result', id: 'c2', output: 'no such file', failed: true },
+      { type: 'tool.result', id: 'c1', output: 'noon' },
+      text('It is noon.'),
+      STOP,
+    );
+    assert.deepEqual(middle(types).slice(5, -6), [
+      'output_item.done',
+      'output_item.added',
+      'mcp_call.in_progress',
+      'mcp_call_arguments.delta',
+      'mcp_call_arguments.done',
+      'output_item.added',
+      'mcp_call.in_progress',
+      'mcp_call_arguments.done',
+      'mcp_call.failed',
+      'output_item.done',
+      'mcp_call.completed',
+      'output_item.done',
+    ]);
+    for (const event of stream) assert.deepEqual(StreamEventSchema.parse(event), event);
+    const call = { type: 'mcp_call', server_label: 'files', name: 'read' };
+    const content = [{ type: 'text', text: 'no such file' }];
+    const error = { type: 'mcp_tool_execution_error', content };
+    assert.deepEqual(response.output.slice(1, 3), [
+      {
+        ...call,
+        id: 'mcp_r1_1',
+        arguments: '{"a":1}',
+        output: 'noon',
+        error: null,
+        status: 'completed',
+      },
+      { ...call, id: 'mcp_r1_2', arguments: '', output: null, error, status: 'failed' },
+    ]);
+    assert.deepEqual(statuses(response), [
+      ['message', 'completed'],
+      ['mcp_call', 'completed'],
+      ['mcp_call', 'failed'],
+      ['message', 'completed'],
+    ]);
+  });
+
+  it('gives each of several own calls with one id its own result, and a stray one to none', () => {
+    const result = (output: string): RunEvent => ({ type: 'tool.result', id: 'c', output });
+    const { response } = built(
+      STARTED,
+      own('c', '1'),
+      own('c', '2'),
+      result('first'),
+      result('second'),
+      result('stray'),
+      own('c', '3'),
+      result('third'),
+      STOP,
+    );
+    const calls = response.output.map((item) =>
+      item.type === 'mcp_call' ? [item.arguments, item.output] : [],
+    );
+    assert.deepEqual(calls, [
+      ['1', 'first'],
+      ['2', 'second'],
+      ['3', 'third'],
+    ]);
+  });
+
+  it('closes an own call that has no result as incomplete, however the run goes on', () => {
+    const ends: readonly (readonly RunEvent[])[] = [
+      [STOP],
+      [{ type: 'cancelled', reason: 'requested' }],
+      [{ type: 'failed', code: 'worker_lost', message: 'Lost.' }],
+      [STARTED, STOP],
+    ];
+    for (const rest of ends) {
+      const { stream } = built(STARTED, own('c', '{}'), ...rest);
+      const done = stream.find(({ type }) => type === 'response.output_item.done');
+      assert.ok(done !== undefined && 'item' in done);
+      assert.deepEqual([done.item.id, done.item.status], ['mcp_r1_0', 'incomplete']);
+    }
+  });
+
+  it('gives a result of a lost attempt to no call of the next one', () => {
+    const { response, types } = built(
+      STARTED,
+      own('c', '{}'),
+      STARTED,
+      { type: 'tool.result', id: 'c', output: 'late' },
+      own('c', '{}'),
+      STOP,
+    );
+    assert.equal(types.includes('response.mcp_call.completed'), false, 'nor to the lost one');
+    assert.deepEqual(statuses(response), [['mcp_call', 'incomplete']]);
+  });
+
   it('tells calls apart whose provider gives no ids, or the same twice', () => {
     const { response } = built(
       STARTED,
@@ -309,6 +424,15 @@ describe('the stream of a response', () => {
       ['msg_r1_2', 'fc_r1_3'],
     );
     assert.equal(response.usage, null);
+  });
+
+  it('has the tokens of all steps: each count is of the whole run so far', () => {
+    const step: RunEvent = {
+      type: 'usage',
+      usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+    };
+    const { response } = built(STARTED, step, own('c', '{}'), USAGE, STOP);
+    assert.equal(response.usage?.total_tokens, 5);
   });
 
   it('does not show a takeover of a run that had shown nothing', () => {

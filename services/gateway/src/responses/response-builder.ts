@@ -124,8 +124,9 @@ export class ResponseBuilder {
       case 'tool.call':
         return this.#numbered(this.#items.call(event));
       case 'tool.started':
+        return this.#numbered(this.#items.toolStarted(event));
       case 'tool.result':
-        break;
+        return this.#numbered(this.#items.toolEnded(event));
       case 'usage':
         this.#usage = responseUsage(event.usage);
         break;

@@ -36,7 +36,8 @@ export interface ResponsesOptions {
   readonly runs: Runs;
   /** Removes everything of a run from log and object store. */
   readonly erase: (run: string) => Promise<void>;
-  readonly profiles: readonly AgentProfile[];
+  readonly profiles: () => readonly AgentProfile[];
+  readonly agentsVersion?: (() => string) | undefined;
   readonly resumeWindowMs: number;
   readonly heartbeatIntervalMs: number;
   /** Where a run that waits stands. */
@@ -141,22 +142,28 @@ export class ResponsesService {
   /** The request is checked; what it needs of earlier responses is read. */
   async #order(exchange: Exchange, http: FastifyRequest, parsed: ParsedResponse): Promise<Order> {
     const { body, headers } = http;
-    const { profile, rest } = agentOf(this.#options.profiles, parsed.model);
+    exchange.record.agentsVersion = this.#options.agentsVersion?.();
+    const { profile, rest } = agentOf(this.#options.profiles(), parsed.model);
     const { owner } = callerOf(http);
     const keyed = keyedRequest(headers['idempotency-key'], { owner, route: ROUTE, body });
     const otherwise = parsed.background ? 'continue' : keyed === undefined ? 'cancel' : 'resume';
     const { conversationMaxBytes } = this.#options;
-    const { previousResponseId, truncation } = parsed;
+    const { previousResponseId } = parsed;
+    const truncation = parsed.truncation ?? profile.truncation;
     const earlier =
       previousResponseId === null
         ? []
         : await this.#store.conversation(previousResponseId, owner, truncation);
-    const messages = toMessages(earlier, parsed, conversationMaxBytes);
+    const messages = toMessages(earlier, { ...parsed, truncation }, conversationMaxBytes);
     const chat = { ...parsed.chat, messages };
     const asked = { chat, user: parsed.user, profile };
     const { who, enter } = introduce(this.#options.entrance, exchange, http, asked);
     const request: KeptResponse = {
-      head: { model: parsed.model, echo: parsed.echo, background: parsed.background },
+      head: {
+        model: parsed.model,
+        echo: { ...parsed.echo, truncation },
+        background: parsed.background,
+      },
       inputItems: parsed.inputItems,
       previousResponseId,
     };
@@ -168,6 +175,7 @@ export class ResponsesService {
         ...(rest === undefined ? {} : { model: rest }),
         stream: parsed.stream || parsed.background,
         chat,
+        truncation,
         onDisconnect: onDisconnectOf(headers[ON_DISCONNECT_HEADER], otherwise),
         resumeWindowMs: this.#options.resumeWindowMs,
       },

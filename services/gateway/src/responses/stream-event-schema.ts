@@ -1,7 +1,7 @@
 /**
  * The events of a streamed response: those of the standard that the gateway sends. Their names and
  * fields are also OpenAI's, so both kinds of clients read them. Reasoning is sent as a summary
- * because its events are the only ones that both know.
+ * because its events are the only ones that both know. Those of `mcp_call` are OpenAI's alone.
  */
 import { z } from 'zod';
 import {
@@ -106,6 +106,15 @@ export const StreamEventSchema = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('response.function_call_arguments.done'),
+    ...inItem,
+    arguments: z.string(),
+  }),
+  z.object({ type: z.literal('response.mcp_call.in_progress'), ...inItem }),
+  z.object({ type: z.literal('response.mcp_call.completed'), ...inItem }),
+  z.object({ type: z.literal('response.mcp_call.failed'), ...inItem }),
+  z.object({ type: z.literal('response.mcp_call_arguments.delta'), ...inItem, delta: z.string() }),
+  z.object({
+    type: z.literal('response.mcp_call_arguments.done'),
     ...inItem,
     arguments: z.string(),
   }),

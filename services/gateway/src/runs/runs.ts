@@ -21,6 +21,8 @@ export interface Submission {
   readonly chat: ChatRequest;
   /** Key of the stored input, when `chat` is too large for a message and has no messages here. */
   readonly input?: string;
+  /** What becomes of a conversation that is too long; undefined: as the agent has it. */
+  readonly truncation?: 'auto' | 'disabled' | undefined;
   readonly onDisconnect: OnDisconnect;
   readonly resumeWindowMs: number;
   /** Within which the whole answer must be there, milliseconds. */

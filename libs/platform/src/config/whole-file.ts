@@ -2,7 +2,8 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { ConfigError, fileErrorCode } from '@switchboard/platform/config';
+import { ConfigError } from './config-error.ts';
+import { fileErrorCode } from './read-config.ts';
 
 export interface FileBounds {
   /** The variable that names the file: problems begin with it. */

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, it } from 'node:test';
-import { ConfigError } from '@switchboard/platform/config';
-import { leakGuard, until } from '@switchboard/testkit';
+import { leakGuard, seededRandom, testSeed, until } from '@switchboard/testkit';
+import { ConfigError } from './config-error.ts';
 import { WatchedFile } from './watched-file.ts';
 
 let folder: string;
@@ -37,10 +46,16 @@ async function open(pollIntervalMs = 3_600_000, target = path): Promise<WatchedF
       throw new ConfigError(['THE_FILE: is not good']);
     },
     pollIntervalMs,
-    log: { info: log('info'), warn: log('warn'), error: log('error') },
+    log: { info: log('info'), error: log('error') },
   });
   opened.push(file);
   return file;
+}
+
+/** What was read twice is in use. */
+async function lookTwice(file: WatchedFile<string>): Promise<void> {
+  await file.look();
+  await file.look();
 }
 
 it('a file that is missing, broken, too large or no file at all stops the start', async () => {
@@ -73,7 +88,7 @@ it('a change is in use after the next look, in whatever way it is made', async (
     // Until it no longer expects another change soon after the last.
     for (let looks = 0; looks < 5; looks += 1) await file.look();
     await change();
-    await file.look();
+    await lookTwice(file);
     assert.equal(file.value, text);
   }
   assert.deepEqual(
@@ -130,11 +145,66 @@ it('a file that is moved away and back is in use again', async () => {
   const file = await open();
   for (let looks = 0; looks < 5; looks += 1) await file.look();
   await rename(path, `${path}.away`);
-  await file.look();
+  await lookTwice(file);
   assert.match(file.problem ?? '', /ENOENT/);
   await rename(`${path}.away`, path);
   await file.look();
   assert.equal(file.problem, undefined);
+});
+
+it('W2: of a file that is written in place no half is used, and none is complained of', async () => {
+  await writeFile(path, 'good 1');
+  const file = await open();
+  // Every half of it is a good file by itself.
+  const written = await openFile(path, 'w');
+  await file.look();
+  await written.write('good');
+  await file.look();
+  await written.write(' 2');
+  await file.look();
+  await written.close();
+  assert.equal(file.value, 'good 1');
+  await file.look();
+  assert.equal(file.value, 'good 2');
+  assert.ok(!lines.some((line) => line.startsWith('error')), lines.join('\n'));
+});
+
+it('W1: each wrong content is complained of once, whether or not it is wrong in the same way', async () => {
+  await writeFile(path, 'good 1');
+  const file = await open();
+  for (const text of ['bad 1', 'bad 2']) {
+    await replaceBy(text);
+    for (let looks = 0; looks < 10; looks += 1) await file.look();
+  }
+  assert.deepEqual(
+    lines.map((line) => line.split(' ')[0]),
+    ['error:', 'error:'],
+  );
+  assert.ok(!lines.join('').includes('bad'));
+});
+
+it('whatever is done to it, what is in use was whole at some time, and the last one comes', async (test) => {
+  const seed = testSeed(test);
+  const random = seededRandom(seed);
+  await writeFile(path, 'good 0');
+  const file = await open();
+  const whole = new Set(['good 0']);
+  const half = async (text: string): Promise<void> => {
+    await writeFile(path, text.slice(0, random.int(0, text.length - 1)));
+    await file.look();
+    await writeFile(path, text);
+  };
+  for (let change = 1; change <= 300; change += 1) {
+    const text = `${random.pick(['good', 'bad'])} ${change}`;
+    if (text.startsWith('good')) whole.add(text);
+    await random.pick([() => writeFile(path, text), () => replaceBy(text), () => half(text)])();
+    if (random.next() < 0.1) await rm(path);
+    for (let looks = random.int(0, 3); looks > 0; looks -= 1) await file.look();
+    assert.ok(whole.has(file.value), `seed ${seed}: ${file.value}`);
+  }
+  await replaceBy('good at last');
+  await lookTwice(file);
+  assert.equal(file.value, 'good at last', `seed ${seed}`);
 });
 
 it('after it is closed nothing is read any more', async () => {
