@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { describeExit, startStack, usageOf } from '@switchboard/stack';
-import type { Stack, UsageByName } from '@switchboard/stack';
+import { describeExit, startStack, usageOf, writeAgentsFile } from '@switchboard/stack';
+import type { Agent, Stack, UsageByName } from '@switchboard/stack';
 
 import { LoadClient } from './load-client.ts';
 
@@ -12,6 +12,14 @@ export interface StackShape {
   readonly gateways?: number;
   /** One more gateway, with settings of its own. */
   readonly otherGateway?: () => NodeJS.ProcessEnv;
+  /** Instead of the built-in agents. */
+  readonly agents?: BenchAgents;
+}
+
+export interface BenchAgents {
+  readonly profiles: readonly Agent[];
+  /** A folder of modules. */
+  readonly modules: string;
 }
 
 export interface BenchStackOptions {
@@ -51,8 +59,10 @@ export class BenchStack {
     const { nodeOptions, replicas } = options;
     const env = nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions };
     const nats = { servers: replicas };
-    const { otherGateway, ...rest } = shape;
-    const stack = await startStack({ ...rest, nats, gatewayEnv: env, workerEnv: env });
+    const { otherGateway, agents, ...rest } = shape;
+    const gatewayEnv = { ...env, ...(agents && { AGENTS_FILE: writeAgentsFile(agents.profiles) }) };
+    const workerEnv = { ...gatewayEnv, ...(agents && { AGENTS_DIR: agents.modules }) };
+    const stack = await startStack({ ...rest, nats, gatewayEnv, workerEnv });
     if (otherGateway !== undefined) await stack.addGateway(otherGateway());
     if (stack.simulator === undefined) throw new Error('The stack has no simulator.');
     await Promise.all(stack.gateways.map(async ({ url }) => await gatewayReady(url)));

@@ -79,8 +79,8 @@ export async function startMcpRig(options: RigOptions = {}): Promise<McpRig> {
       return status;
     },
     tool,
-    call: (name, input = {}, signal = new AbortController().signal) =>
-      tool(name).run(input, { signal, run: 'run', requestId: 'request', callId: 'call' }),
+    call: async (name, input = {}, signal = new AbortController().signal) =>
+      await tool(name).run(input, { signal, run: 'run', requestId: 'request', callId: 'call' }),
     failure: async (...args) => {
       const outcome = await rig.call(...args).catch((thrown: unknown) => toError(thrown));
       if (typeof outcome === 'string') assert.fail(`no failure but: ${outcome.slice(0, 200)}`);

@@ -16,7 +16,9 @@ leakGuard();
 
 async function start(options: RigOptions = {}): Promise<{ mcp: McpRig; rig: Rig }> {
   const mcp = await startMcpRig(options);
-  const rig = await startRig({ mcp_servers: ['test'] }, 2, { tools: mcp.servers });
+  const rig = await startRig({ mcp_servers: ['test'], tool_timeout: 3_600 }, 2, {
+    tools: mcp.servers,
+  });
   open.push(mcp, rig);
   await mcp.connected();
   return { mcp, rig };
@@ -73,7 +75,7 @@ test('a run begins without the tools of a broken server', async () => {
 });
 
 test('a cancelled run leaves its MCP call at once, and the server is told', async () => {
-  const { mcp, rig } = await start();
+  const { mcp, rig } = await start({ settings: { call_timeout: 3_600 } });
   const cancel = new AbortController();
   const reason = new Error('the caller left');
   const run = collect(rig.run('tool=test_hang,tokens=2', { signal: cancel.signal }));

@@ -32,11 +32,13 @@ interface Out {
 const cancelled: unknown[] = [];
 let calls = 0;
 let extraTool = false;
+/** Has forgotten who is who, and does not say so as the protocol wants it. */
+let sick = false;
 
 const SCHEMA = { type: 'object', properties: { text: { type: 'string' } } };
 const NAMES = (
   'echo hang die garbage huge-line wrong-id malformed no-result error fail flood parts ' +
-  'structured environment cancelled calls grow deep big asking unread x.y x_y'
+  'structured environment cancelled calls grow deep big asking unread sick x.y x_y'
 ).split(' ');
 
 function toolList(): object[] {
@@ -147,6 +149,10 @@ const BAD: Record<string, (id: unknown, out: Out) => void> = {
     });
     out.message({ jsonrpc: '2.0', id: 'q1', method, params: { messages: [], maxTokens: 1 } });
   },
+  sick: (id, out) => {
+    sick = true;
+    out.message({ jsonrpc: '2.0', id, result: said('no more') });
+  },
   unread: () => {
     process.stdin.pause();
     setInterval(() => {}, 1_000);
@@ -242,6 +248,8 @@ function post(message: Call, response: ServerResponse, session: string): void {
     answer(message, { message: () => {}, raw: () => {}, cut: () => {} });
     return void response.writeHead(202).end();
   }
+  if (message.method === 'initialize') sick = false;
+  if (sick) return void response.writeHead(400).end('who?');
   response.setHeader('mcp-session-id', session);
   if (flags.has('--json')) {
     response.writeHead(200, { 'content-type': 'application/json' });

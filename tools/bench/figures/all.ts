@@ -4,6 +4,7 @@ import { BOUND } from './bound.ts';
 import { FAIRNESS, FAIRNESS_TWO_GATEWAYS } from './fairness.ts';
 import { HAND_OFF } from './hand-off.ts';
 import { IDLE } from './idle.ts';
+import { ISOLATED_TOOL, TOOL_CANCEL } from './isolated-tool.ts';
 import { FIRST_TOKEN, LATENCY } from './latency.ts';
 import { STREAMS_1000 } from './streams.ts';
 import { THROUGHPUT } from './throughput.ts';
@@ -21,6 +22,8 @@ export const FIGURES: readonly Figure[] = [
   TOGETHER,
   BOUND,
   STREAMS_1000,
+  ISOLATED_TOOL,
+  TOOL_CANCEL,
   IDLE,
   THROUGHPUT,
 ];

@@ -12,6 +12,10 @@ export interface ChatCall {
   readonly content?: string;
   readonly requestId?: string;
   readonly apiKey?: string;
+  /** Told when each part of a stream's text is here: `performance.now()`. */
+  readonly onToken?: (atMs: number) => void;
+  /** The caller leaves. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ChatResult {
@@ -44,7 +48,7 @@ export async function chat(agent: Agent, call: ChatCall): Promise<ChatResult> {
   try {
     const response = await send(agent, call, body);
     const queueWaitMs = Number(response.headers['x-queue-wait-ms'] ?? NaN);
-    const read = call.stream ? await readStream(response) : await readWhole(response);
+    const read = call.stream ? await readStream(response, call.onToken) : await readWhole(response);
     const totalMs = performance.now() - sentAtMs;
     const firstTokenMs = read.firstTokenAtMs - sentAtMs;
     const { failure, text } = read;
@@ -58,11 +62,12 @@ export async function chat(agent: Agent, call: ChatCall): Promise<ChatResult> {
 
 function send(agent: Agent, call: ChatCall, body: string): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const { apiKey, requestId } = call;
+  const { apiKey, requestId, signal } = call;
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const sending = httpRequest(`${call.baseUrl}/chat/completions`, {
     agent,
     method: 'POST',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     headers: {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
@@ -97,13 +102,19 @@ async function readWhole(response: IncomingMessage): Promise<Read> {
   return failure === '' ? read : { ...read, failure };
 }
 
-async function readStream(response: IncomingMessage): Promise<Read> {
+async function readStream(
+  response: IncomingMessage,
+  onToken: (atMs: number) => void = () => {},
+): Promise<Read> {
   const events = new SseText();
   let firstTokenAtMs = NaN;
   response.setEncoding('utf8');
   for await (const chunk of response as AsyncIterable<string>) {
+    const before = events.chunks;
     events.add(chunk);
-    if (Number.isNaN(firstTokenAtMs) && events.chunks > 0) firstTokenAtMs = performance.now();
+    const nowMs = performance.now();
+    for (let token = before; token < events.chunks; token++) onToken(nowMs);
+    if (Number.isNaN(firstTokenAtMs) && events.chunks > 0) firstTokenAtMs = nowMs;
   }
   const { done, failure, text } = events;
   const read = { firstTokenAtMs, text };

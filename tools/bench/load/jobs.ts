@@ -1,4 +1,6 @@
 import type { BurstJob, BurstResult } from './burst.ts';
+import type { GapsJob, GapsResult } from './gaps.ts';
+import type { LeavesJob, LeavesResult } from './leaves.ts';
 import type { PairsJob, PairsResult } from './pairs.ts';
 import type { SinglesJob, SinglesResult } from './singles.ts';
 import type { StreamsJob, StreamsResult } from './streams.ts';
@@ -10,6 +12,8 @@ export interface Jobs {
   readonly singles: { readonly job: SinglesJob; readonly result: SinglesResult };
   readonly burst: { readonly job: BurstJob; readonly result: BurstResult };
   readonly streams: { readonly job: StreamsJob; readonly result: StreamsResult };
+  readonly gaps: { readonly job: GapsJob; readonly result: GapsResult };
+  readonly leaves: { readonly job: LeavesJob; readonly result: LeavesResult };
   readonly throughput: { readonly job: ThroughputJob; readonly result: ThroughputResult };
 }
 

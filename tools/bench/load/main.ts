@@ -1,6 +1,8 @@
 /** The load client: a process of its own, so that its cost is not the measured system's. */
 import { runBurst } from './burst.ts';
+import { runGaps } from './gaps.ts';
 import type { JobKind, JobMessage, Jobs, ResultMessage } from './jobs.ts';
+import { runLeaves } from './leaves.ts';
 import { runPairs } from './pairs.ts';
 import { runSingles } from './singles.ts';
 import { runStreams } from './streams.ts';
@@ -15,6 +17,8 @@ const HANDLERS: Handlers = {
   singles: runSingles,
   burst: runBurst,
   streams: runStreams,
+  gaps: runGaps,
+  leaves: runLeaves,
   throughput: runThroughput,
 };
 

@@ -23,9 +23,11 @@ let worker: Worker;
 
 before(async () => {
   writeFileSync(diary, '');
-  const agent = { name: 'sim/*', model: '*', mcp_servers: ['test'], on_worker_lost: 'fail' };
-  const server = { command: process.execPath, args: [SCRIPT], env: ['MCP_TEST_DIARY'] };
-  const file = writeAgentsFile([agent], { mcp_servers: [{ name: 'test', ...server }] });
+  // Nothing ends by its own time here.
+  const agent = { name: 'sim/*', model: '*', mcp_servers: ['test'], tool_timeout: 3_600 };
+  const how = { command: process.execPath, args: [SCRIPT], env: ['MCP_TEST_DIARY'] };
+  const server = { name: 'test', ...how, call_timeout: 3_600 };
+  const file = writeAgentsFile([agent], { mcp_servers: [server] });
   const env = { AGENTS_FILE: file, MCP_TEST_DIARY: diary };
   stack = await TestStack.start({ workers: 0, poolSize: 1, gatewayEnv: env, workerEnv: env });
   worker = await stack.stack.addWorker();

@@ -19,7 +19,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // They are copied out of here.
   examples: ['agent'],
   tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
-  // Its agents are those of users.
+  // Their agents are those of users.
+  'tools/bench': ['agent', 'command-line', 'stack'],
   'tools/e2e': ['agent', 'contract', 'external', 'stack', 'testkit'],
   // Drills are what the client is for.
   'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
@@ -49,6 +50,11 @@ const RESERVED: readonly {
       isTest(path) ||
       /^(libs\/client|tools|test|examples)\//.test(path),
     message: 'only services/agent-worker/src/llm speaks to model endpoints',
+  },
+  {
+    pattern: /^@modelcontextprotocol\/sdk/,
+    allowed: (path) => path.startsWith('services/agent-worker/src/mcp/') || isTest(path),
+    message: 'only services/agent-worker/src/mcp speaks to MCP servers',
   },
   {
     pattern: /^prom-client($|\/)/,

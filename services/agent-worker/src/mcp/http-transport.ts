@@ -214,7 +214,7 @@ export class HttpTransport implements Transport {
 
   /** One may be a connection that the server had just closed; with the next it is gone. */
   #networkFailed(thrown: unknown): string {
-    const why = `it cannot be reached (${causeCode(thrown)})`;
+    const why = `the connection to it failed (${causeCode(thrown)})`;
     this.#networkFailures += 1;
     if (this.#networkFailures >= NETWORK_FAILURES_MAX) this.#fail(new ServerFault(why));
     return why;

@@ -34,6 +34,8 @@ test('a line of the longest length is taken, and one that is longer is not, in a
       return fine;
     };
     assert.equal(take(`${'x'.repeat(3_000)}\n`), true);
+    // Before its end has come, which it may never do.
+    assert.equal(take('x'.repeat(3_001)), false);
     assert.equal(take(`${'x'.repeat(3_001)}\n`), false);
     assert.deepEqual(seen, ['x'.repeat(3_000)]);
   }

@@ -6,7 +6,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { ToolError } from '../tools/tool.ts';
-import { NO_ANSWER } from './message-gate.ts';
+import { NO_ANSWER, isStandIn } from './message-gate.ts';
 import { Refresher } from './refresher.ts';
 import { ServerFault } from './server-fault.ts';
 import { listTools } from './tool-list.ts';
@@ -72,8 +72,8 @@ export class McpConnection {
       options.onLost(this.#why ?? 'the connection was closed');
     };
     // The client calls what it finds here before its own.
-    options.transport.onmessage = () => {
-      this.#heard += 1;
+    options.transport.onmessage = (message) => {
+      if (!isStandIn(message)) this.#heard += 1;
     };
     /* oxlint-enable unicorn/prefer-add-event-listener */
     this.#refresher = new Refresher(async () => options.onTools(await this.#list()));
@@ -138,7 +138,10 @@ export class McpConnection {
     return listTools(this.#client, tools, limits.connectTimeoutMs);
   }
 
-  /** A call had no answer: is it the call, or the server? */
+  /**
+   * A call had no answer: is it the call, or the server? One that has lost our session may refuse
+   * all that we say, and with many statuses.
+   */
   async #probe(): Promise<void> {
     if (this.#probing) return;
     this.#probing = true;

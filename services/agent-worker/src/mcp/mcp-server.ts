@@ -104,9 +104,8 @@ export class McpServer {
   get problems(): readonly string[] {
     if (this.#state === 'broken') return [this.#reason ?? 'it is not connected'];
     if (this.#state === 'closed') return ['the worker ends'];
-    if (this.#state === 'connecting' && this.#tools.length === 0)
-      return ['it is not connected yet'];
-    return this.#toolProblems;
+    const neverConnected = this.#state === 'connecting' && this.#tools.length === 0;
+    return neverConnected ? ['it is not connected yet'] : this.#toolProblems;
   }
 
   /** When the first try has ended, well or not. */
@@ -169,11 +168,8 @@ export class McpServer {
       if (thrown instanceof ServerFault) this.#lose(thrown.message);
       else {
         // A fault of ours: it must not take the worker with it.
-        log.warn(
-          { server: name, err: thrown },
-          'an MCP server cannot be used, for no known reason',
-        );
-        this.#lose('it is lost for no known reason');
+        log.warn({ server: name, err: thrown }, 'the worker failed at an MCP server');
+        this.#lose('it cannot be used for no known reason');
       }
     } finally {
       signal.removeEventListener('abort', onClosing);

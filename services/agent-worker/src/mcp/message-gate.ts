@@ -70,6 +70,11 @@ export class MessageGate {
   }
 }
 
+/** Whether it stands in the place of an answer, and the server has said nothing. */
+export function isStandIn(message: JSONRPCMessage): boolean {
+  return 'error' in message && message.error.code === NO_ANSWER;
+}
+
 /** Of a notice that we no longer wait for a request: which. */
 export function cancelledId(message: JSONRPCMessage): number | undefined {
   if (!('method' in message) || message.method !== 'notifications/cancelled') return undefined;
