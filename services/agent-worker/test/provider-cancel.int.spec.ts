@@ -131,12 +131,12 @@ describe('the bound on calls at once', () => {
     const busy = new AbortController();
     const first = rig.outcome(providers, { script: 'hang=1', signal: busy.signal });
     await until(running('a'), { what: 'the place to be taken' });
-    const fields = { first_token_timeout: 0.2, fallback: FALLBACK };
+    const fields = { first_token_timeout: 1, fallback: FALLBACK };
     const { code, calls } = await rig.outcome(providers, { script: 'tokens=1', fields });
     assert.deepEqual([code, calls], ['completed', { a: 0, b: 1 }]);
     const alone = await rig.outcome(providers, {
       script: 'tokens=1',
-      fields: { first_token_timeout: 0.2 },
+      fields: { first_token_timeout: 1 },
     });
     assert.deepEqual([alone.code, alone.used], ['first_token_timeout', undefined]);
     busy.abort(REASON);
