@@ -240,6 +240,25 @@ test('a reader that leaves inside a tool ends the tool', async () => {
   assert.equal((await rig.stats()).running, 0);
 });
 
+test('the time of the run is over inside a tool, too', async () => {
+  const short = await startRig({ ...PROFILE, timeout: 0.5 }, 1, partsOf(TOOLS));
+  assert.equal(await codeOf(short.run('tool=deaf')), 'run_timeout');
+  const [signal] = signals;
+  assert.equal(signal?.aborted, true);
+  await short.close();
+});
+
+test('a tool that is slow is no silence of the model', async () => {
+  const limits = { idle_timeout: 0.05, first_token_timeout: 5 };
+  const patient = await startRig({ ...PROFILE, ...limits }, 1, partsOf(TOOLS));
+  const outcome = collect(patient.run('tool=deaf,tokens=1'));
+  await until(() => signals.length === 1, { what: 'the tool to be called' });
+  // Longer than the model may be silent.
+  setTimeout(() => gate.resolve('at last'), 200);
+  assert.equal((await outcome).at(-1)?.type, 'completed');
+  await patient.close();
+});
+
 test('an agent without own tools sends what it always sent', async () => {
   const plain = await startRig({}, 1, partsOf(TOOLS));
   const events = await collect(plain.run('text=request'));

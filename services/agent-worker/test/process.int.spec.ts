@@ -120,3 +120,20 @@ test('a drain that is shorter than the longest run is refused, and warned of whe
   }
   await exitCode(child);
 });
+
+test('a tool that an agent names and nobody has is refused at the start, by both names', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unknown-tool-'));
+  const file = join(folder, 'agents.yaml');
+  const other = { name: 'other', model: 'm', pool: 'other', tools: ['theirs'] };
+  const agents = [{ name: 'helper', model: 'm', tools: ['clock', 'fetch', 'clok'] }, other];
+  writeFileSync(file, JSON.stringify({ agents }));
+  const env = { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', AGENTS_FILE: file };
+  const { child, output } = startWorker(env);
+  assert.equal(await exitCode(child), 1);
+  assert.match(output(), /agent helper: this worker has no tool clok; it has: clock, calculator/);
+  // Without FETCH_ALLOW there is no such tool either.
+  assert.match(output(), /agent helper: this worker has no tool fetch/);
+  // What workers of other pools have, they know.
+  assert.doesNotMatch(output(), /theirs/);
+  rmSync(folder, { recursive: true });
+});

@@ -68,6 +68,18 @@ describe("an agent's own tools", () => {
     );
   });
 
+  it('cost what all calls of the model cost together, streamed or not', async () => {
+    const model = 'own/tool=clock,tokens=7';
+    const whole = await client.chat.completions.create({ model, messages });
+    const request = { model, messages, stream: true, stream_options: { include_usage: true } };
+    let streamed = 0;
+    const chunks = await client.chat.completions.create({ ...request, stream: true });
+    for await (const chunk of chunks) streamed = chunk.usage?.completion_tokens ?? streamed;
+    // Of the second call seven; the first one's are the pieces of its arguments.
+    assert.ok(streamed > 7);
+    assert.equal(whole.usage?.completion_tokens, streamed);
+  });
+
   it("leave calls of the caller's tools to the caller", async () => {
     const answer = await client.chat.completions.create({
       model: 'own/tool=clock>weather',

@@ -114,8 +114,8 @@ export class AgentLoop implements Answer {
   #ask(): Answer {
     const { tools, body, ask } = this.#options;
     this.#steps += 1;
-    const kind = this.#isLast ? 'last' : this.#steps === 1 ? 'first' : 'later';
-    return ask(withTools({ ...body, messages: [...this.#messages] }, tools, kind));
+    const place = { isFirst: this.#steps === 1, isLast: this.#isLast };
+    return ask(withTools({ ...body, messages: [...this.#messages] }, tools, place));
   }
 
   /** True: the run goes on with the tools that were called. */

@@ -21,31 +21,29 @@ export function refuseOwnNames(body: ProviderRequest, own: readonly Tool[]): voi
   }
 }
 
-/**
- * Which step it is, as far as tools go.
- * - `first`: the caller's `tool_choice` holds.
- * - `later`: what it insisted on was called; insisting again would never end.
- * - `last`: none of the agent's tools may be called any more, so that the model comes to an end.
- */
-export type StepKind = 'first' | 'later' | 'last';
+export interface StepPlace {
+  /** The caller's `tool_choice` holds. Later, what it insists on was called: once is enough. */
+  readonly isFirst: boolean;
+  /** No tool of the agent's may be called any more, so that the model comes to an end. */
+  readonly isLast: boolean;
+}
 
 export function withTools(
   body: ProviderRequest,
   own: readonly Tool[],
-  step: StepKind,
+  { isFirst, isLast }: StepPlace,
 ): ProviderRequest {
   const callers = callerTools(body);
   const owns = own.map(({ name, description, parameters }) => ({
     type: 'function',
     function: { name, description, parameters },
   }));
-  if (step === 'last') {
-    // Endpoints want to know the tools that a conversation has used.
-    if (callers.length === 0) return { ...body, tools: owns, tool_choice: 'none' };
-    return { ...body, ...choiceOf(body['tool_choice'] === 'none' ? 'none' : 'auto') };
-  }
-  const choice = step === 'first' ? body['tool_choice'] : relaxed(body['tool_choice']);
-  return { ...body, tools: [...callers, ...owns], ...choiceOf(choice) };
+  const choice = isFirst ? body['tool_choice'] : relaxed(body['tool_choice']);
+  if (!isLast) return { ...body, tools: [...callers, ...owns], ...choiceOf(choice) };
+  // Endpoints want to know the tools that a conversation has used.
+  if (callers.length === 0) return { ...body, tools: owns, tool_choice: 'none' };
+  const namesOwn = own.some(({ name }) => name === nameOf(choice));
+  return { ...body, ...choiceOf(namesOwn ? 'auto' : choice) };
 }
 
 function choiceOf(choice: unknown): { readonly tool_choice?: unknown } {
