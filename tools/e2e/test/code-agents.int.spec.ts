@@ -7,11 +7,12 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import OpenAI from 'openai';
+import { until } from '@switchboard/testkit';
 
 import { ask, chatBody } from '../chat.ts';
 import { RawClient } from '../raw-client.ts';
 import { failureOf, sdkClient } from '../sdk-client.ts';
-import { TestStack } from '../test-stack.ts';
+import { PATIENCE_MS, TestStack } from '../test-stack.ts';
 
 const MODULES = fileURLToPath(new URL('fixtures/agents', import.meta.url));
 
@@ -35,6 +36,11 @@ before(async () => {
     workerEnv: { AGENTS_DIR: folder },
   });
   client = sdkClient(stack.url, [], { maxRetries: 0 });
+  const announced = async () => {
+    const { data } = await client.models.list();
+    return data.some(({ id }) => id === 'announced');
+  };
+  await until(announced, { what: 'the agent to be announced', timeoutMs: PATIENCE_MS });
 });
 after(async () => {
   await stack.stop();
@@ -63,6 +69,13 @@ describe('an agent in code', () => {
       const [call, ...others] = await stack.simulator.runsOf(id);
       assert.deepEqual([call?.outcome, others.length], ['aborted', 0]);
     }
+  });
+
+  it('of which only workers know is announced, and called like any other', async () => {
+    const { data } = await client.models.list();
+    assert.ok(data.some(({ id }) => id === 'announced'));
+    const call = client.chat.completions.create({ model: 'announced', messages });
+    assert.equal((await call).choices[0]?.message.content, 'HELLO');
   });
 
   it('that computes without a word is ended by its time-out, and its slot is free', async () => {

@@ -4,7 +4,7 @@ import type { RunEvent, Usage } from '@switchboard/contract';
 /** Longest answer of one run, in characters, all kinds of text together. */
 const ANSWER_CHARS_MAX = 32 * 1024 * 1024;
 /** Most that one run may yield: an endless loop of nothing is an end, too. */
-const OUTPUTS_MAX = 1_000_000;
+const OUTPUTS_MAX = 250_000;
 const CALLS_MAX = 128;
 
 export interface OutputLimits {

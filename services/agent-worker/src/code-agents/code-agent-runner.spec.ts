@@ -213,6 +213,49 @@ test('text, reasoning and calls come in the order they are yielded, and one end'
   ]);
 });
 
+test('fallbacks are those of the agent’s own choice, not of a model that a call names', async () => {
+  const fallback = [{ provider: 'other', model: 'n' }];
+  const away = new ProviderFailure('provider_unreachable', 'Away.', {
+    retryable: true,
+    elsewhere: true,
+  });
+  const own = new ScriptedProvider([away], [HELLO, USED]);
+  const ask: Agent['run'] = ({ messages }, { model }) => model.stream({ messages });
+  await collect(start(ask, { provider: own, profile: { fallback } }));
+  assert.deepEqual(
+    own.calls.map(({ body, provider }) => [provider, body.model]),
+    [
+      ['default', 'm'],
+      ['other', 'n'],
+    ],
+  );
+  const named = new ScriptedProvider([away], [HELLO, USED]);
+  const askNamed: Agent['run'] = ({ messages }, { model }) =>
+    model.stream({ messages, model: 'x', provider: 'third' });
+  const run = start(askNamed, { provider: named, profile: { fallback } });
+  await assert.rejects(collect(run), { code: 'provider_unreachable' });
+  assert.deepEqual(
+    named.calls.map(({ body, provider }) => [provider, body.model]),
+    [['third', 'x']],
+  );
+});
+
+test('a model that nothing names is the agent’s own failure, in words for its author', async () => {
+  const run = start(({ messages }, { model }) => model.stream({ messages }), {
+    profile: { model: '' },
+  });
+  await assert.rejects(run.next(), { code: 'agent_failed', message: /names a model/ });
+});
+
+test('the agent’s defaults and its bound on tokens are in every call of a model', async () => {
+  const provider = new ScriptedProvider([HELLO, USED]);
+  const ask: Agent['run'] = ({ messages }, { model }) => model.stream({ messages, max_tokens: 50 });
+  const profile = { max_tokens: 20, defaults: { temperature: 0.1 } };
+  await collect(start(ask, { provider, profile }));
+  const body = provider.calls[0]?.body;
+  assert.deepEqual([body?.['max_tokens'], body?.['temperature']], [20, 0.1]);
+});
+
 test('tokens of all calls are added up, those spent elsewhere too, and said before a failure', async () => {
   const run = start(async function* ({ messages }, { model }) {
     const answer = yield* model.stream({ messages });

@@ -9,8 +9,11 @@ import type { ToolSource } from '../tools/tool.ts';
 import { CodeRun } from './code-run.ts';
 import type { LineLog } from './module-log.ts';
 
-/** How long a module may take to end when its run is over. */
-const STOP_MS = 5_000;
+/**
+ * How long a module may take to end when its run is over. Longer than the transport waits for a
+ * handler that it has stopped, because it counts those that it leaves behind.
+ */
+const STOP_MS = 20_000;
 
 /** An agent that a module defines, and its limits as they are now. */
 export interface CodeAgent {
@@ -28,7 +31,7 @@ export interface CodeAgentRunnerOptions {
   /** Of the modules. */
   readonly log: LineLog;
   readonly random?: () => number;
-  /** Default 5,000 ms. */
+  /** Default 20,000 ms. */
   readonly stopMs?: number;
 }
 
@@ -38,8 +41,8 @@ export interface CodeAgentRunnerOptions {
  * - C1: ends with exactly one `completed`, or throws; never both.
  * - C2: when the run is over, whatever ended it, the module's signal is aborted, and with it every
  *   call of a model or a tool that is under way.
- * - C3: a module that goes on all the same is waited for 5 s; then the slot does not wait any more,
- *   and nothing that the module still does is heard.
+ * - C3: a module that goes on all the same is waited for 20 s; then the slot does not wait any
+ *   more, and nothing that the module still does is heard.
  */
 export class CodeAgentRunner {
   readonly #options: CodeAgentRunnerOptions;

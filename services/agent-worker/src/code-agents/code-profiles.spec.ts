@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { defineAgent } from '@switchboard/agent';
 import { AgentProfile, AgentsFile } from '@switchboard/contract';
 import { ConfigError } from '@switchboard/platform/config';
-import { withModules } from './code-profiles.ts';
+import { codeAgents, codeCards, withModules } from './code-profiles.ts';
 import type { CodeModules } from './load-modules.ts';
 
 async function* run() {
@@ -76,4 +76,30 @@ test('without an entry the module has the word, and without modules nothing chan
   const { agents } = withModules(file, modulesOf({ name: 'poet', pool: 'rhymes' }), 'default');
   assert.equal(agents.find(({ name }) => name === 'poet')?.pool, 'rhymes');
   assert.deepEqual(withModules(file, modulesOf(), 'default'), file);
+});
+
+test('gateways are told of the agents in code of the pool, anew when the file is another', () => {
+  const modules = modulesOf({ name: 'poet', timeout: 20 }, { name: 'other', pool: 'rhymes' });
+  const file = fileOf({ name: 'assistant', model: 'm' });
+  const profiles = { current: { ...withModules(file, modules, 'default'), version: 'one' } };
+  const cards = codeCards(profiles, 'default');
+  assert.deepEqual(
+    cards().map(({ name, timeout, version }) => [name, timeout, version]),
+    [['poet', 20, 'one']],
+  );
+  assert.equal(cards(), cards(), 'the same list while nothing has changed');
+  profiles.current = { ...profiles.current, version: 'two' };
+  assert.equal(cards()[0]?.version, 'two');
+});
+
+test('a run has the limits of the file as it is when the run begins', () => {
+  const modules = modulesOf({ name: 'poet' });
+  const current = withModules(fileOf({ name: 'a', model: 'm' }), modules, 'default');
+  const profiles = { current };
+  const find = codeAgents(modules, profiles);
+  assert.equal(find('poet')?.profile.timeout, 600);
+  const entry = { name: 'poet', code: true, timeout: 20 };
+  profiles.current = withModules(fileOf(entry), modules, 'default');
+  assert.equal(find('poet')?.profile.timeout, 20);
+  assert.equal(find('a'), undefined);
 });

@@ -112,9 +112,11 @@ export class CodeRun {
       for (;;) {
         const { done, value } = await iterator.next();
         signal.throwIfAborted();
-        await this.#show(account.takeEvent());
+        const used = account.takeEvent();
+        if (used !== undefined) await this.#show(used);
         if (done === true) return { type: 'completed', finishReason: output.finishReason(value) };
-        await this.#show(output.take(value));
+        const event = output.take(value);
+        if (event !== undefined) await this.#show(event);
         taken += 1;
         if (taken % OUTPUTS_AT_ONCE === 0) await timers.setImmediate();
       }
@@ -145,9 +147,8 @@ export class CodeRun {
   }
 
   /** Waits until the reader has taken it: the module goes on no faster. */
-  async #show(event: RunEvent | undefined): Promise<void> {
+  async #show(event: RunEvent): Promise<void> {
     const { signal } = this.#options;
-    if (event === undefined) return;
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const onAbort = (): void => resolve();
     signal.addEventListener('abort', onAbort, { once: true });
