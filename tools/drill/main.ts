@@ -6,6 +6,7 @@ import { crowdDrill } from './crowd-drill.ts';
 import { killDrill } from './kill-drill.ts';
 import { type DrillName, type DrillOptions, readOptions, USAGE } from './options.ts';
 import { overloadDrill } from './overload-drill.ts';
+import { poisonDrill } from './poison-drill.ts';
 import { restartDrill } from './restart-drill.ts';
 import { type DrillResult, type Say, table } from './result.ts';
 import { retryAfterDrill } from './retry-after-drill.ts';
@@ -21,6 +22,7 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   kill: killDrill,
   soak: soakDrill,
   stopped: stoppedDrill,
+  poison: poisonDrill,
   overload: overloadDrill,
   'retry-after': retryAfterDrill,
   crowd: crowdDrill,

@@ -32,9 +32,10 @@ describe('the command line of a drill', () => {
     assert.deepEqual([options.seconds, options.replicas], [180, 1]);
   });
 
-  it('overloads for a minute, and less where everybody comes back', () => {
+  it('overloads and poisons for a minute, and less where everybody comes back', () => {
     for (const [drill, seconds] of [
       ['overload', 60],
+      ['poison', 60],
       ['retry-after', 10],
     ] as const) {
       const options = readOptions([drill]);

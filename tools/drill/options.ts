@@ -5,6 +5,7 @@ const DRILL_NAMES = [
   'kill',
   'soak',
   'stopped',
+  'poison',
   'overload',
   'retry-after',
   'crowd',
@@ -24,8 +25,8 @@ export interface DrillOptions {
   /** Restart drill: only the workers are restarted, and may not finish what runs. */
   readonly shortDrain: boolean;
   /**
-   * How long: of a kill drill and a soak, the last runs end after that; of the worker's stop; of an
-   * overload.
+   * How long: of a kill drill, a poison drill and a soak, the last runs end after that; of the
+   * worker's stop; of an overload.
    */
   readonly seconds: number;
   /** Kill drill: background runs at any time. */
@@ -49,6 +50,9 @@ soak      Mixed load that fills the event log and every bucket: none may outgrow
           accepted ends, and the gateways' memory stays flat.
 stopped   A worker is stopped (SIGSTOP) while it runs something, and goes on when others have taken
           over long ago. Each run must end once, and no reader may get what it says then.
+poison    Agents that exit, loop for ever, exhaust the memory or ignore their signal, beside others.
+          Each may cost three workers and is a dead letter then; workers must be back within 30 s,
+          and no other request that had shown nothing may fail.
 overload  Three times what the pool can serve comes to it, with a deadline. The slots must stay busy
           with what ends in time, the others be told at once when to come again, and newcomers be
           served as ever soon after.
@@ -62,9 +66,9 @@ slowloris  500 connections that send their headers or bodies drop by drop: someb
   --streams N    restart: streams at any time (default 200)
   --long         restart: streams of 60 s instead of 10 s
   --short-drain  restart: workers may not finish what runs
-  --seconds N    kill, soak, stopped: how long (default 120, from 10; a soak from 90; a stop 180,
-                 from 20); overload, retry-after: how long the overload lasts (default 60, from
-                 10; default 10, from 3 to 12)
+  --seconds N    kill, soak, stopped, poison: how long (default 120, from 10; a soak from 90; a stop
+                 180, from 20; a poison 60); overload, retry-after: how long the overload lasts
+                 (default 60, from 10; default 10, from 3 to 12)
   --runs N       kill: background runs at any time (default 50)
   --replicas N   kill: 1 nats-server (default), or 3 with a replica of everything on each; then
                  those are killed that lead a stream or a consumer
@@ -125,6 +129,7 @@ export function readOptions(argv: readonly string[]): DrillOptions | 'help' {
 
 function secondsOf(drill: DrillName): { fallback: string; range: typeof SECONDS } {
   if (drill === 'stopped') return { fallback: '180', range: STOPPED_SECONDS };
+  if (drill === 'poison') return { fallback: '60', range: SECONDS };
   if (drill === 'overload') return { fallback: '60', range: OVERLOAD_SECONDS };
   if (drill === 'retry-after') return { fallback: '10', range: RETRY_AFTER_SECONDS };
   return { fallback: '120', range: drill === 'soak' ? SOAK_SECONDS : SECONDS };

@@ -19,6 +19,8 @@ export interface JetStreamAnswer {
     readonly leader?: string;
     readonly replicas?: readonly { readonly name: string; readonly current: boolean }[];
   };
+  /** Of STREAM.INFO. */
+  readonly state?: { readonly messages: number };
   /** Of STREAM.NAMES. */
   readonly streams?: readonly string[] | null;
   /** Of CONSUMER.NAMES. */

@@ -22,8 +22,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Their agents are those of users.
   'tools/bench': ['agent', 'command-line', 'stack'],
   'tools/e2e': ['agent', 'contract', 'external', 'stack', 'testkit'],
-  // Drills are what the client is for.
-  'tools/drill': ['client', 'command-line', 'stack', 'testkit'],
+  // Drills are what the client is for; the poison drill has agents of its own.
+  'tools/drill': ['agent', 'client', 'command-line', 'stack', 'testkit'],
   // Dead letters are NATS's, and the transport is the way to it.
   'tools/dead-letters': ['transport', 'contract', 'platform', 'command-line'],
 };
