@@ -32,6 +32,12 @@ export function checkAgents(
   log.warn({ drainTimeoutMs }, text);
 }
 
+/** How long a run of these agents that begins now may need what the file names. */
+export function longestRunMs({ agents }: AgentsFile, pool: string): number {
+  const mine = agents.filter((profile) => profile.pool === pool);
+  return Math.max(0, ...mine.map(({ timeout }) => timeout * 1_000));
+}
+
 /** @throws ConfigError with the problems of all checks together */
 function refuseAll(checks: readonly (() => unknown)[]): void {
   const problems = checks.flatMap((check) => {

@@ -11,7 +11,8 @@ export const WORKER_OPTIONS = option.defineOptions({
   ...option.NATS_OPTIONS,
   AGENTS_FILE: option.string({
     doc:
-      'YAML file of agent profiles, the same as the gateways read. Without it the ' +
+      'YAML file of agents, the same as the gateways read; followed through its changes ' +
+      '(docs/agents-file.md). Without it the ' +
       'built-in agents are run.',
   }),
   AGENTS_DIR: option.string({

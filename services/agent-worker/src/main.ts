@@ -3,12 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import type { INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { inboxPrefix } from '@switchboard/contract';
-import {
-  ConfigError,
-  LiveAgents,
-  builtInProfiles,
-  natsAddress,
-} from '@switchboard/platform/config';
+import { ConfigError, natsAddress } from '@switchboard/platform/config';
+import type { LiveAgents } from '@switchboard/platform/config';
 import { startHealthServer } from '@switchboard/platform/health';
 import type { HealthServer } from '@switchboard/platform/health';
 import { Lifecycle, shutdownOnSignals } from '@switchboard/platform/lifecycle';
@@ -16,21 +12,11 @@ import { NestLogger, createLogger } from '@switchboard/platform/logging';
 import type { Logger } from '@switchboard/platform/logging';
 import { AgentServer, NatsLink, readInput } from '@switchboard/transport';
 import { AppModule } from './app.module.ts';
-import { checkAgents } from './check-agents.ts';
-import { CodeAgentRunner } from './code-agents/code-agent-runner.ts';
-import { codeAgents, codeCards, withModules } from './code-agents/code-profiles.ts';
-import { NO_MODULES, loadModules } from './code-agents/load-modules.ts';
-import { moduleTools } from './code-agents/module-tools.ts';
-import { readNamedSecret, readWorkerConfig } from './config.ts';
+import { codeCards } from './code-agents/code-profiles.ts';
+import { readWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { endpointsOf } from './llm/endpoints-of.ts';
-import { Providers } from './llm/providers.ts';
-import { McpServers, serversOf } from './mcp/mcp-servers.ts';
-import { AgentRunner } from './runner/agent-runner.ts';
-import { firstOf } from './runner/request-runner.ts';
-import { readHosts } from './tools/built-in/host-list.ts';
-import { openTools } from './tools/worker-tools.ts';
-import type { WorkerTools } from './tools/worker-tools.ts';
+import { openRunners } from './open-runners.ts';
+import type { Runners } from './open-runners.ts';
 import { guardProcess } from './watchdog/guard-process.ts';
 
 /** Kept of the shutdown for ends to be stored and connections to be closed. */
@@ -49,42 +35,16 @@ try {
 
 async function start(config: WorkerConfig): Promise<void> {
   const log = createLogger({ name: 'agent-worker', level: config.logLevel });
-  const { agentsDir, workerPool } = config;
-  const modules = agentsDir === undefined ? NO_MODULES : await loadModules(agentsDir);
-  const variable = (name: string): string | undefined => readNamedSecret(name)?.reveal();
-  const mcp = new McpServers({ servers: [], variable, log });
-  const tools = openTools({
-    sources: [mcp],
-    fetchAllow: readHosts(config.fetchAllow),
-    threads: config.isolatedThreads,
-    memoryMib: Math.floor(config.isolatedMemory / 1_048_576),
-    ofModules: (threads) => moduleTools(modules, threads, log),
-  });
-  const agents = await LiveAgents.open({
-    path: config.agentsFile,
-    builtIn: builtInProfiles({ model: config.openaiModel }),
-    extend: (file) => withModules(file, modules, workerPool),
-    check: (file) => checkAgents(config, file, tools.tools, log),
-    log,
-  });
-  mcp.update(serversOf(agents.current, workerPool), 0);
+  const { runner, ...opened } = await openRunners(config, log);
+  const { agents, mcp } = opened;
   const link = NatsLink.open({
     ...natsAddress(config),
     name: `switchboard-worker ${config.workerName}`,
     inboxPrefix: inboxPrefix('worker'),
     log,
   });
-  const provider = new Providers(endpointsOf(agents.current, config, readNamedSecret), log);
-  agents.onChange((file, before) => {
-    provider.replace(endpointsOf(file, config, readNamedSecret));
-    const longest = Math.max(...before.agents.map(({ timeout }) => timeout));
-    mcp.update(serversOf(file, workerPool), longest * 1_000);
-  });
   const worn = (reason: string): void => retire(reason);
   const server = agentServer(config, { link, agents, worn, log });
-  const find = codeAgents(modules, agents);
-  const code = new CodeAgentRunner({ find, provider, tools: tools.tools, log });
-  const runner = firstOf(code, new AgentRunner(agents, provider, Math.random, tools));
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(
     AppModule.with({ runner, log }),
     { strategy: server, logger: new NestLogger(log), abortOnError: false },
@@ -96,9 +56,7 @@ async function start(config: WorkerConfig): Promise<void> {
     problem: () => link.problem,
     log,
   });
-  const parts = { app, server, provider, tools, mcp, link, health, log };
-  const lifecycle = shutdownPhases(config, parts);
-  lifecycle.onClose('agents', () => agents.close());
+  const lifecycle = shutdownPhases(config, { ...opened, app, server, link, health, log });
   shutdownOnSignals(lifecycle, { log });
   const retire = guardProcess({ lifecycle, watchdogMs: config.watchdogMs, log });
   // The first runs would lack the tools of a server that is only just starting.
@@ -141,19 +99,16 @@ function agentServer(config: WorkerConfig, { link, agents, worn, log }: ServerPa
   });
 }
 
-interface Parts {
+interface Parts extends Omit<Runners, 'runner'> {
   readonly app: INestMicroservice;
   readonly server: AgentServer;
-  readonly provider: Providers;
-  readonly tools: WorkerTools;
-  readonly mcp: McpServers;
   readonly link: NatsLink;
   readonly health: HealthServer;
   readonly log: Logger;
 }
 
 function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
-  const { app, server, provider, tools, mcp, link, health, log } = parts;
+  const { app, server, agents, provider, tools, mcp, link, health, log } = parts;
   const lifecycle = new Lifecycle({
     budgetMs: config.drainTimeoutMs + CLOSE_RESERVE_MS,
     reserveMs: CLOSE_RESERVE_MS,
@@ -173,6 +128,7 @@ function shutdownPhases(config: WorkerConfig, parts: Parts): Lifecycle {
   });
   // Nest closes the agent server.
   lifecycle.onClose('nest', () => app.close());
+  lifecycle.onClose('agents', () => agents.close());
   lifecycle.onClose('provider', () => provider.close());
   lifecycle.onClose('tools', () => tools.close());
   lifecycle.onClose('mcp', () => mcp.close());

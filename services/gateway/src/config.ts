@@ -31,7 +31,8 @@ export const GATEWAY_OPTIONS = option.defineOptions({
   }),
   AGENTS_FILE: option.string({
     doc:
-      'YAML file of agent profiles, the same as the workers read. Without it the ' +
+      'YAML file of agents, the same as the workers read; followed through its changes ' +
+      '(docs/agents-file.md). Without it the ' +
       'built-in agents are served.',
   }),
   OPENAI_MODEL: option.string({
