@@ -18,6 +18,9 @@ type ToolResult = Extract<RunEvent, { type: 'tool.result' }>;
 /** Characters of one answer: several times what any model writes. */
 const ANSWER_MAX_CHARACTERS = 16 * 1024 * 1024;
 const ITEMS_MAX = 4_096;
+/** Characters of arguments and outputs of the agent's own calls. */
+const OWN_TEXT_MAX = 4 * 1024 * 1024;
+const NOT_SHOWN = '(Not shown: the tools of this answer have said too much.)';
 /** About what one token with its log probability takes, in characters. */
 const LOGPROB_CHARACTERS = 64;
 
@@ -44,6 +47,7 @@ export class AnswerItems {
   #latest: OpenItem | undefined;
   #shown = 0;
   #characters = 0;
+  #ownCharacters = 0;
 
   constructor(run: string) {
     this.#run = run;
@@ -96,26 +100,23 @@ export class AnswerItems {
     return event.name === undefined || event.name === '' ? [] : this.#beginCall(call, event.name);
   }
 
-  /** @throws SwitchboardError like {@link text}. */
+  /** @throws SwitchboardError `provider_bad_response` when there are too many items. */
   toolStarted(event: ToolStarted): readonly EventDraft[] {
     const { id: callId, name, source, arguments: text } = event;
-    this.#count(text.length);
     const drafts = this.#closeWriting();
     const tool = new OpenTool({ id: this.#nextId('mcp_call'), callId, name, source }, this.#shown);
     this.#running.add(tool);
-    return [...drafts, this.#show(tool), ...tool.call(text)];
+    return [...drafts, this.#show(tool), ...tool.call(this.#ownText(text, '{}'))];
   }
 
   /**
    * Of several running calls with one id it ends the first; without one it is nothing.
-   * @throws SwitchboardError like {@link text}.
    */
   toolEnded({ id, output, failed }: ToolResult): readonly EventDraft[] {
     const tool = [...this.#running].find(({ callId }) => callId === id);
     if (tool === undefined) return [];
-    this.#count(output.length);
     this.#running.delete(tool);
-    return tool.end(output, failed === true);
+    return tool.end(this.#ownText(output, NOT_SHOWN), failed === true);
   }
 
   /**
@@ -153,6 +154,7 @@ export class AnswerItems {
     this.#calls.clear();
     this.#running.clear();
     this.#characters = 0;
+    this.#ownCharacters = 0;
     return drafts;
   }
 
@@ -201,6 +203,13 @@ export class AnswerItems {
 
   #nextId(kind: ItemKind): string {
     return outputItemId(kind, this.#run, this.#shown);
+  }
+
+  /** What tools say fails no answer that is there: beyond the bound it is left out. */
+  #ownText(text: string, instead: string): string {
+    if (this.#ownCharacters + text.length > OWN_TEXT_MAX) return instead;
+    this.#ownCharacters += text.length;
+    return text;
   }
 
   #count(characters: number): void {
