@@ -11,11 +11,11 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { childEnvironment, writeAgentsFile } from '@switchboard/stack';
-import { leakGuard } from '@switchboard/testkit';
+import { childEnvironment } from '@switchboard/stack';
+import { leakGuard, until } from '@switchboard/testkit';
 
 import { npm } from '../examples/install-example.ts';
-import { TestStack } from '../test-stack.ts';
+import { PATIENCE_MS, TestStack } from '../test-stack.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const TIMEOUT_MS = 60_000;
@@ -28,6 +28,7 @@ import type { StringValue } from 'ms';
 
 export default defineAgent({
   name: 'stopwatch',
+  model: 'sim/text=echo,pace=5ms',
   async *run(request, { model }) {
     const time = ms(request.prompt as StringValue);
     if (time === undefined) throw new AgentError('That is no time.', { code: 'invalid_request' });
@@ -76,12 +77,10 @@ before(async () => {
   fs.writeFileSync(join(project, 'agents', 'stopwatch.ts'), AGENT);
   fs.writeFileSync(join(project, 'caller.mts'), CALLER);
   fs.writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(SETTINGS));
-  const agent = { name: 'stopwatch', code: true, model: 'sim/text=echo,pace=5ms' };
-  const file = { AGENTS_FILE: writeAgentsFile([agent]) };
-  stack = await TestStack.start({
-    gatewayEnv: file,
-    workerEnv: { ...file, AGENTS_DIR: join(project, 'agents') },
-  });
+  // No file names the agent: gateways hear of it from the worker.
+  stack = await TestStack.start({ workerEnv: { AGENTS_DIR: join(project, 'agents') } });
+  const known = async () => (await fetch(`${stack.url}/v1/models/stopwatch`)).ok;
+  await until(known, { what: 'the agent to be known', timeoutMs: PATIENCE_MS });
 });
 after(async () => {
   await stack?.stop();
