@@ -50,7 +50,8 @@ export const PARTS: readonly Part[] = [
   {
     ...tests('fault', 'fault tests', named('fault')),
     testTimeoutMs: 3 * MINUTE_MS,
-    concurrency: 1,
+    // They wait for claims to run out most of the time: a quarter of a core each.
+    concurrency: 3,
   },
   {
     ...tests('storm', 'seeded storm', named('storm')),

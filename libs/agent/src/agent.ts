@@ -82,6 +82,10 @@ export interface AgentSettings {
   readonly max_tokens?: number | undefined;
   /** How often a failing provider is called again before the first token. Default 2. */
   readonly max_retries?: number | undefined;
+  /** Tokens that the model takes, its answer included. Needed for `truncation: 'auto'`. */
+  readonly context_tokens?: number | undefined;
+  /** Whether calls with a conversation that is longer leave out its oldest turns. */
+  readonly truncation?: 'auto' | 'disabled' | undefined;
   /** Longest wait for the first token of a model call, in seconds. Default 60. */
   readonly first_token_timeout?: number | undefined;
   /** Longest silence of a model between two tokens, in seconds. Default 30. */

@@ -156,6 +156,10 @@ export const CLAIM_SUBJECTS = 'events.*.*.claim';
 export const LOG_SUBJECTS = 'events.*.*.log.*';
 export const END_SUBJECTS = 'events.*.*.end';
 
+/** Written by a gateway whose runs say nothing for long: no run's, and nobody reads it. */
+export const warmthSubject = (gateway: string): string => `events.${gateway}.warmth`;
+export const WARMTH_SUBJECTS = 'events.*.warmth';
+
 /** Said by each gateway every few seconds, with the runs of others that it has readers of. */
 export const aliveSubject = (gateway: string): string => `alive.${gateway}`;
 export const ALIVE_SUBJECTS = 'alive.*';

@@ -90,7 +90,10 @@ test('a stream that breaks off under the SDK is the run’s failure, and its tok
   assert.equal(usageOf(events), 4, JSON.stringify(events));
 });
 
-test('retries are the worker’s: the SDK sees one answer', async () => {
+test('retries are the worker’s: the SDK sees one answer, or one failure', async () => {
+  assert.equal(await codeOf(rig.run('sdk', 'error=503')), 'provider_error');
+  assert.equal((await rig.stats()).started, 2);
+  await fetch(`${rig.url}/reset`, { method: 'POST' });
   const events = await collect(rig.run('sdk', 'error=503,times=1,text=echo'));
   assert.equal(textOf(events), 'hello');
   assert.equal((await rig.stats()).started, 2);

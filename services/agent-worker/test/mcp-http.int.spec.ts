@@ -9,7 +9,7 @@ const rigs: McpRig[] = [];
 const servers: HttpServer[] = [];
 after(async () => {
   await Promise.all(rigs.map((rig) => rig.close()));
-  await Promise.all(servers.map((server) => server.kill()));
+  await Promise.all(servers.map((server) => server.close()));
 });
 // What undici keeps for a second when it is destroyed.
 leakGuard({ timeoutMs: 5_000 });

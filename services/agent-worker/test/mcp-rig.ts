@@ -105,6 +105,8 @@ export interface HttpServer {
   kill(): Promise<void>;
   /** Another process at the same address. */
   restart(): Promise<void>;
+  /** Kills it, and leaves nothing. */
+  close(): Promise<void>;
 }
 
 export async function startHttpServer(flags: readonly string[] = []): Promise<HttpServer> {
@@ -143,6 +145,10 @@ export async function startHttpServer(flags: readonly string[] = []): Promise<Ht
       const times = idsIn(await readLines(diaryPath), 'port').length;
       child = start(port);
       await listening(times + 1);
+    },
+    close: async () => {
+      await kill();
+      await rm(folder, { recursive: true });
     },
   };
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +82,34 @@ test('a tool that nobody has, and a run that the drain does not cover, are named
   rmSync(folder, { recursive: true });
 });
 
+test('a new agents file that the drain does not cover is refused, and the next one is used', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agents-process-'));
+  const path = join(folder, 'agents.json');
+  const write = (timeout: number): void => {
+    writeFileSync(`${path}.new`, JSON.stringify({ agents: [{ name: 'a', model: 'm', timeout }] }));
+    renameSync(`${path}.new`, path);
+  };
+  write(600);
+  const { child, output } = startWorker({
+    AGENTS_FILE: path,
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+  });
+  try {
+    // It has read the file when it looks for NATS.
+    await until(() => output().includes('NATS'), { what: 'the worker to be up' });
+    write(700);
+    await until(() => output().includes('a file is broken'), { what: 'it to be refused' });
+    assert.match(output(), /a run of the agent a may take 700000 ms.* at least 710000/);
+    write(500);
+    await until(() => output().includes('is in use'), { what: 'the next file to be used' });
+  } finally {
+    child.kill('SIGTERM');
+    await exitCode(child);
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('with NATS away the worker lives, is not ready, and ends with 0', async () => {
   const [natsPort, healthPort] = [await freePort(), await freePort()];
   const { child, output } = startWorker({
@@ -136,4 +165,25 @@ test('a tool that an agent names and nobody has is refused at the start, by both
   // What workers of other pools have, they know.
   assert.doesNotMatch(output(), /theirs/);
   rmSync(folder, { recursive: true });
+});
+
+test('a file of agents whose provider lacks its key is refused by name, and one with all keys needs no other', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'switchboard-worker-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'agents.yaml');
+  const cloud = { name: 'cloud', base_url: 'https://cloud.example/v1', api_key_env: 'CLOUD_KEY' };
+  const agents = [{ name: 'a', model: 'm', provider: 'cloud' }];
+  await writeFile(path, JSON.stringify({ agents, providers: [cloud] }));
+  const env = { NATS_URL: `nats://127.0.0.1:${await freePort()}`, AGENTS_FILE: path };
+  const refused = startWorker(env);
+  assert.equal(await exitCode(refused.child), 1);
+  assert.match(refused.output(), /CLOUD_KEY: must be set: it is the key of the provider cloud/);
+  const { child, output } = startWorker({ ...env, CLOUD_KEY: 'hidden-key', LOG_LEVEL: 'debug' });
+  try {
+    await until(() => output().includes('NATS'), { what: 'the worker to look for NATS' });
+  } finally {
+    child.kill('SIGTERM');
+  }
+  assert.equal(await exitCode(child), 0, output());
+  assert.equal(output().includes('hidden-key'), false);
 });

@@ -155,6 +155,24 @@ describe('the bound on calls at once', () => {
       ...Array.from({ length: 3 }, () => 'provider_unavailable'),
     ]);
     assert.equal(await quiet('a'), 5);
+    // Another model takes the place: who is refused does not wait for that.
+    const busy = rig.outcome(providers, { script: 'hang=1', signal: stop.signal });
+    await until(running('a'), { what: 'the place to be taken' });
+    const refused = await rig.outcome(providers, { script: 'error=500' });
+    assert.equal(refused.code, 'provider_unavailable');
+    stop.abort(REASON);
+    await busy;
+  });
+
+  test('gets its place back from a reader that leaves between two events', async () => {
+    const providers = rig.providers({ connections: 1 });
+    const run = rig.run(providers, { script: 'tokens=1000,pace=20ms' });
+    await run.next();
+    assert.equal(providers.states[0]?.running, 1);
+    await run.return();
+    assert.equal(providers.states[0]?.running, 0);
+    await quiet('a');
+    assert.equal((await rig.stats('a')).aborted, 1);
   });
 });
 

@@ -35,6 +35,7 @@ import {
   requestsStream,
   requestSubjects,
   reservationsSubject,
+  WARMTH_SUBJECTS,
 } from '../subjects.ts';
 import type { Lane, Priority } from '../subjects.ts';
 
@@ -73,6 +74,7 @@ function gatewayPermissions(pools: readonly string[]): NatsPermissions {
     publish: [
       ...pools.flatMap(queuePermissions),
       END_SUBJECTS,
+      WARMTH_SUBJECTS,
       ...each([...KEEP, ...LOG, 'DIRECT.GET'], EVENTS_STREAM),
       call('CONSUMER.CREATE', `${EVENTS_STREAM}.${RECORDER_CONSUMER}.${END_SUBJECTS}`),
       call('CONSUMER.MSG.NEXT', `${EVENTS_STREAM}.${RECORDER_CONSUMER}`),

@@ -26,6 +26,7 @@ import { FollowedRuns } from './followed-runs.ts';
 import type { FollowHandle, RunHandle } from './handles.ts';
 import { toHeard } from './heard.ts';
 import { Limiter } from './limiter.ts';
+import { LogWarmth } from './log-warmth.ts';
 import { Presence } from './presence.ts';
 import { OwnRuns } from './own-runs.ts';
 import type { PoolPlace, QueueObserver } from './queue-places.ts';
@@ -77,6 +78,7 @@ export class RunClient {
   readonly #followed: FollowedRuns;
   readonly #presence: Presence;
   readonly #streams: StreamKeeper;
+  readonly #warmth: LogWarmth;
   readonly #closing = new AbortController();
   #subscription: Subscription | undefined;
   #removeListener: (() => void) | undefined;
@@ -90,6 +92,7 @@ export class RunClient {
     this.#cancels = new CancelSender(link);
     this.#options = options;
     this.#streams = new StreamKeeper(link, options);
+    this.#warmth = new LogWarmth(link, options);
     this.#followed = new FollowedRuns(link, {
       gateway: options.gateway,
       limiter,
@@ -255,6 +258,7 @@ export class RunClient {
   }
 
   #onMessage(message: Msg): void {
+    this.#warmth.heard();
     const [, , id] = message.subject.split('.');
     if (id === undefined) return;
     if (!this.#runs.has(id) && this.#followed.readersOf(id) === 0) return;
@@ -272,6 +276,7 @@ export class RunClient {
 
   #sweep(): void {
     const now = performance.now();
+    this.#warmth.tick();
     this.#runs.sweep();
     this.#followed.sweep(now, (run) => this.#runs.has(run));
   }

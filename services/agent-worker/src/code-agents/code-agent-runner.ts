@@ -5,6 +5,7 @@ import type { ChatProvider } from '../runner/chat-provider.ts';
 import { RunAccount } from '../runner/run-account.ts';
 import { RunTimer } from '../runner/run-timer.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import { TokenCounter } from '../runner/token-count.ts';
 import type { ToolSource } from '../tools/tool.ts';
 import { CodeRun } from './code-run.ts';
 import type { LineLog } from './module-log.ts';
@@ -46,6 +47,7 @@ export interface CodeAgentRunnerOptions {
  */
 export class CodeAgentRunner {
   readonly #options: CodeAgentRunnerOptions;
+  readonly #counter = new TokenCounter();
 
   constructor(options: CodeAgentRunnerOptions) {
     this.#options = options;
@@ -76,7 +78,8 @@ export class CodeAgentRunner {
     const timer = new RunTimer(wholeRun(profile), leave.signal);
     const { signal } = timer;
     const giveUp = (failure: SwitchboardError): void => leave.abort(failure);
-    const about = { ...this.#options, ...found, provider, request, context };
+    const counter = this.#counter;
+    const about = { ...this.#options, ...found, provider, request, context, counter };
     const run = new CodeRun({ ...about, signal, account, giveUp });
     const stop = (reason: unknown): Promise<void> => {
       leave.abort(reason);

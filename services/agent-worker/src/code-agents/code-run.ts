@@ -6,6 +6,7 @@ import type { ChatProvider } from '../runner/chat-provider.ts';
 import { EventOutbox } from '../runner/event-outbox.ts';
 import type { RunAccount } from '../runner/run-account.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import type { TokenCounter } from '../runner/token-count.ts';
 import { ToolCalls } from '../tools/tool-calls.ts';
 import type { ToolSource } from '../tools/tool.ts';
 import { failureOf, logFailure } from './agent-failure.ts';
@@ -32,6 +33,7 @@ export interface CodeRunOptions {
   /** Aborts when the run is over. */
   readonly signal: AbortSignal;
   readonly random?: (() => number) | undefined;
+  readonly counter: TokenCounter;
   /** Ends the run with this failure. */
   readonly giveUp: (failure: SwitchboardError) => void;
 }

@@ -1,11 +1,14 @@
 import { SwitchboardError } from '@switchboard/contract';
 import type { AgentProfile, RunEvent } from '@switchboard/contract';
 import type { Answer, ChatProvider, ProviderRequest } from '../runner/chat-provider.ts';
+import { FittedAnswer } from '../runner/fitted-answer.ts';
 import { ModelTurn } from '../runner/model-turn.ts';
 import { RunAccount } from '../runner/run-account.ts';
 import type { CallUsage } from '../runner/run-account.ts';
 import { RunTimer, limitsOf } from '../runner/run-timer.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import type { TokenCounter } from '../runner/token-count.ts';
+import { fitContext } from '../runner/truncate.ts';
 
 export interface OpenCallOptions {
   readonly profile: AgentProfile;
@@ -17,6 +20,8 @@ export interface OpenCallOptions {
   /** The run's. */
   readonly account: RunAccount;
   readonly random: () => number;
+  /** Set where a conversation that is too long is to be made to fit. */
+  readonly counter: TokenCounter | undefined;
   /** The call is over, and in the account. */
   readonly onClosed: (failure: SwitchboardError | undefined) => void;
 }
@@ -29,19 +34,26 @@ export class OpenCall implements Answer {
   readonly #options: OpenCallOptions;
   readonly #timer: RunTimer;
   readonly #account: RunAccount;
-  readonly #turn: ModelTurn;
+  readonly #turn: Answer;
   #used: CallUsage | undefined;
   #failure: SwitchboardError | undefined;
   #isClosed = false;
 
   constructor(options: OpenCallOptions) {
     this.#options = options;
-    const { profile, body, provider, context, random, signal } = options;
+    const { profile, body, provider, context, counter, random, signal } = options;
     const timer = new RunTimer(limitsOf(profile, body.stream), signal);
     const account = new RunAccount(context, profile.name);
     this.#timer = timer;
     this.#account = account;
-    this.#turn = new ModelTurn({ provider, profile, body, timer, context, account, random });
+    const parts = { provider, profile, timer, context, account, random };
+    const ask = (asked: ProviderRequest): Answer => new ModelTurn({ ...parts, body: asked });
+    if (counter === undefined) {
+      this.#turn = ask(body);
+    } else {
+      const fit = { counter, signal: timer.signal };
+      this.#turn = new FittedAnswer(() => fitContext(body, profile, fit), ask);
+    }
   }
 
   /** What it has used, all tries together; known when the answer is whole, or closed. */

@@ -6,6 +6,7 @@ import type { ChatProvider } from '../runner/chat-provider.ts';
 import { buildProviderRequest } from '../runner/provider-request.ts';
 import type { RunAccount } from '../runner/run-account.ts';
 import type { RunnerContext } from '../runner/runner-context.ts';
+import type { TokenCounter } from '../runner/token-count.ts';
 import { AnswerBuilder } from './answer-builder.ts';
 import type { LateCalls } from './late-calls.ts';
 import { ModelFetch } from './model-fetch.ts';
@@ -24,6 +25,7 @@ export interface RunModelOptions {
   readonly signal: AbortSignal;
   readonly account: RunAccount;
   readonly random: () => number;
+  readonly counter: TokenCounter;
   readonly late: LateCalls;
   /** Ends the run, whatever the module makes of the failure. */
   readonly giveUp: (failure: SwitchboardError) => void;
@@ -98,8 +100,9 @@ export class RunModel implements Model {
   }
 
   #open({ model, provider, signal, ...chat }: ModelCall, stream: boolean): OpenCall {
-    const { giveUp, request, signal: run, ...rest } = this.#options;
+    const { counter, giveUp, request, signal: run, ...rest } = this.#options;
     const profile = this.#profileFor(model, provider);
+    const isFitted = (request.truncation ?? profile.truncation) === 'auto';
     this.#calls += 1;
     if (this.#calls > profile.max_steps) {
       const { max_steps: most, name } = profile;
@@ -113,6 +116,7 @@ export class RunModel implements Model {
     return new OpenCall({
       ...rest,
       profile,
+      counter: isFitted ? counter : undefined,
       body: buildProviderRequest(profile, { ...request, stream, chat: { ...chat, messages } }),
       signal: signal === undefined ? run : AbortSignal.any([run, signal]),
       onClosed: (failure) => {

@@ -28,8 +28,13 @@ function itemsOf(message: Fields): readonly unknown[] {
     case 'assistant':
       return [...assistantText(message), ...calls(message['tool_calls'])];
     default:
-      return [{ role: message['role'], content: contentOf(message['content'], inputPart) }];
+      return [inputMessage(message['role'], contentOf(message['content'], inputPart))];
   }
+}
+
+/** OpenAI does without the type, the standard does not. */
+function inputMessage(role: unknown, content: unknown): Fields {
+  return { type: 'message', role, content };
 }
 
 function toolOutput({ tool_call_id: id, content }: Fields): Fields {
@@ -41,10 +46,10 @@ function assistantText({ content, refusal }: Fields): readonly unknown[] {
   const parts = contentOf(content ?? [], outputPart);
   const said = typeof refusal === 'string' ? [{ type: 'refusal', refusal }] : [];
   if (typeof parts === 'string' && said.length === 0) {
-    return parts === '' ? [] : [{ role: 'assistant', content: parts }];
+    return parts === '' ? [] : [inputMessage('assistant', parts)];
   }
   const all = [...(typeof parts === 'string' ? [outputText(parts)] : parts), ...said];
-  return all.length === 0 ? [] : [{ role: 'assistant', content: all }];
+  return all.length === 0 ? [] : [inputMessage('assistant', all)];
 }
 
 function calls(toolCalls: unknown): readonly unknown[] {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { responseRequest } from './response-request.ts';
 
 const MESSAGES = [{ role: 'user', content: 'Hello' }];
+const item = (message: object) => ({ type: 'message', ...message });
 
 function requestOf(fields: Record<string, unknown> = {}): Record<string, unknown> {
   return { ...responseRequest({ model: 'm', stream: true, messages: MESSAGES, ...fields }) };
@@ -13,7 +14,7 @@ test('nothing is stored, and nothing is said that was not asked', () => {
     model: 'm',
     stream: true,
     store: false,
-    input: [{ role: 'user', content: 'Hello' }],
+    input: [{ type: 'message', role: 'user', content: 'Hello' }],
   });
   assert.equal(requestOf({ store: true })['store'], false);
 });
@@ -29,13 +30,13 @@ test('instructions are what the conversation begins with; later ones keep their 
     ],
   });
   assert.equal(instructions, 'Be brief.\n\nBe kind.');
-  assert.deepEqual(input, [...MESSAGES, late]);
+  assert.deepEqual(input, [...MESSAGES, late].map(item));
 });
 
 test('a conversation of instructions alone is input, as there must be some', () => {
   const messages = [{ role: 'system', content: 'Say hello.' }];
   const { input, instructions } = requestOf({ messages });
-  assert.deepEqual([input, instructions], [messages, undefined]);
+  assert.deepEqual([input, instructions], [messages.map(item), undefined]);
 });
 
 test('parts of a message have other names, unknown ones go through as they are', () => {
@@ -48,6 +49,7 @@ test('parts of a message have other names, unknown ones go through as they are',
   ];
   assert.deepEqual(requestOf({ messages: [{ role: 'user', content }] })['input'], [
     {
+      type: 'message',
       role: 'user',
       content: [
         { type: 'input_text', text: 'Look.' },
@@ -74,24 +76,24 @@ test('calls and their results are items, in their order', () => {
     { role: 'assistant', content: null, tool_calls: [call('c3')] },
     { role: 'tool', tool_call_id: 'c3', content: '' },
   ];
-  const item = (id: string) => ({
+  const called = (id: string) => ({
     type: 'function_call',
     call_id: id,
     name: 'weather',
     arguments: '{"city":"Oslo"}',
   });
   assert.deepEqual(requestOf({ messages })['input'], [
-    ...MESSAGES,
-    { role: 'assistant', content: 'Let me see.' },
-    item('c1'),
-    item('c2'),
+    ...MESSAGES.map(item),
+    item({ role: 'assistant', content: 'Let me see.' }),
+    called('c1'),
+    called('c2'),
     { type: 'function_call_output', call_id: 'c1', output: 'rain' },
     {
       type: 'function_call_output',
       call_id: 'c2',
       output: [{ type: 'input_text', text: 'snow' }],
     },
-    item('c3'),
+    called('c3'),
     { type: 'function_call_output', call_id: 'c3', output: '' },
   ]);
 });
@@ -99,6 +101,7 @@ test('calls and their results are items, in their order', () => {
 test('a refusal is part of what the assistant said', () => {
   const messages = [...MESSAGES, { role: 'assistant', content: null, refusal: 'No.' }];
   assert.deepEqual((requestOf({ messages })['input'] as unknown[])[1], {
+    type: 'message',
     role: 'assistant',
     content: [{ type: 'refusal', refusal: 'No.' }],
   });

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AgentProfile } from '@switchboard/contract';
-import type { RunEvent, RunRequest } from '@switchboard/contract';
+import type { RunEvent, RunRequest, TurnMessage } from '@switchboard/contract';
+import { OWN_TOOLS } from '../tools/tool.ts';
+import type { Tool } from '../tools/tool.ts';
 import { AgentRunner } from './agent-runner.ts';
 import type { ProfileSource } from './agent-runner.ts';
 import type { Answer, ChatCall, ChatProvider, ProviderLease } from './chat-provider.ts';
@@ -38,7 +40,7 @@ class LeasedProvider implements ChatProvider {
       read: (into: RunEvent[]) => {
         const step = steps.shift() ?? END;
         into.push(step);
-        return Promise.resolve(step !== END);
+        return Promise.resolve(step.type !== 'completed');
       },
       close: () => {},
     });
@@ -157,4 +159,41 @@ test('what cannot be made to fit fails before the model is called, and the lease
   });
   assert.deepEqual([provider.calls.length, provider.released], [0, 1]);
   assert.match(JSON.stringify(lines), /"outcome":"context_length_exceeded"/);
+});
+
+test('what tools give makes a conversation longer: it is made to fit before each step', async () => {
+  const provider = new LeasedProvider();
+  const call = {
+    type: 'tool.call',
+    index: 0,
+    id: 'call_1',
+    name: 'look',
+    arguments: '{}',
+  } as const;
+  const answers: RunEvent[][] = [
+    [call, { type: 'completed', finishReason: 'tool_calls' }],
+    [TOKEN, END],
+  ];
+  provider.answers(() => answers.shift() ?? [END]);
+  const tool: Tool = {
+    name: 'look',
+    description: 'Looks.',
+    parameters: { type: 'object' },
+    source: OWN_TOOLS,
+    sideEffects: false,
+    run: () => Promise.resolve(LONG),
+  };
+  const tools = { toolsFor: () => ({ tools: [tool], problems: [] }) };
+  const agent = { context_tokens: 1_536, max_tokens: 64, truncation: 'auto' };
+  const agents = { current: agentsOf('v1', agent) };
+  const runner = new AgentRunner(agents, provider, Math.random, { tools });
+  await collect(start(runner, [], { chat: { messages: CONVERSATION } }));
+  assert.deepEqual(
+    provider.calls.map(({ body }) => body.messages.map((each) => (each as TurnMessage).role)),
+    [
+      ['user', 'assistant', 'user'],
+      // The question, the call and its result; what was asked before has gone.
+      ['user', 'assistant', 'tool'],
+    ],
+  );
 });

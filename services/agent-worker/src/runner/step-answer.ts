@@ -61,8 +61,7 @@ export class StepAnswer {
       return;
     }
     if (event.type === 'text.delta' && this.#text.length < TEXT_CHARS_MAX) this.#text += event.text;
-    if (this.#options.holdText) this.#hold(event);
-    else into.push(event);
+    this.#show(event, into);
   }
 
   /** What was held: with its text, if this is the run's answer. */
@@ -71,7 +70,11 @@ export class StepAnswer {
     into.push(...(withText ? held : held.filter(({ type }) => type !== 'text.delta')));
   }
 
-  #hold(event: RunEvent): void {
+  #show(event: RunEvent, into: RunEvent[]): void {
+    if (!this.#options.holdText) {
+      into.push(event);
+      return;
+    }
     this.#held.push(event);
     if (this.#text.length < TEXT_CHARS_MAX) return;
     throw new SwitchboardError('provider_bad_response', 'The answer is too long to be checked.');
@@ -80,7 +83,7 @@ export class StepAnswer {
   #takeCall(event: ToolCallEvent, into: RunEvent[]): void {
     const call = this.#callAt(event.index);
     if (call.callerIndex !== undefined) {
-      into.push({ ...event, index: call.callerIndex });
+      this.#show({ ...event, index: call.callerIndex }, into);
       return;
     }
     call.id ??= event.id;
@@ -92,7 +95,7 @@ export class StepAnswer {
     this.#callerCalls += 1;
     const { id, name, arguments: json } = call;
     const known = { ...(id === undefined ? {} : { id }), name, arguments: json };
-    into.push({ type: 'tool.call', index: call.callerIndex, ...known });
+    this.#show({ type: 'tool.call', index: call.callerIndex, ...known }, into);
   }
 
   #callAt(index: number): PartialCall {

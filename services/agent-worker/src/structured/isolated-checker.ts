@@ -6,7 +6,7 @@ import type { SchemaChecker } from './checked-answer.ts';
 const CHECK_TIMEOUT_MS = 5_000;
 const CHECK = new URL(`check-schema${extname(import.meta.filename)}`, import.meta.url);
 
-/** Checks answers in the threads of the tools. */
+/** Checks answers in threads, where it delays nobody however long it takes. */
 export class IsolatedChecker implements SchemaChecker {
   readonly #threads: IsolatedTools;
 

@@ -22,17 +22,21 @@ export interface WorkerTools {
   close(): Promise<void>;
 }
 
+/** Answers are checked apart from the tools, which may hold their threads for long. */
+const CHECK_THREADS: IsolatedToolsOptions = { threads: 2, memoryMib: 64 };
+
 /** @throws ConfigError when two tools have the same name */
 export function openTools(options: WorkerToolsOptions): WorkerTools {
   const builtIn = builtInTools(options);
   const threads = new IsolatedTools(options);
+  const checks = new IsolatedTools(CHECK_THREADS);
   const { ofModules = () => [], sources = [] } = options;
   return {
     tools: new ToolRegistry([...builtIn.tools, ...ofModules(threads)], sources),
-    checker: new IsolatedChecker(threads),
+    checker: new IsolatedChecker(checks),
     threads,
     close: async () => {
-      await Promise.all([builtIn.close(), threads.close()]);
+      await Promise.all([builtIn.close(), threads.close(), checks.close()]);
     },
   };
 }

@@ -142,6 +142,19 @@ test('what is no text is refused; a failing page says its status', async () => {
   await refused(ours(), /Status 404: gone/);
 });
 
+test('a page is read in its own letters, and one that comes compressed is not', async () => {
+  const type = (charset: string) => ({ 'content-type': `text/plain; charset=${charset}` });
+  answer = (_, response) => response.writeHead(200, type('iso-8859-1')).end(Buffer.from([0xe4]));
+  assert.equal(await read(ours()), 'ä');
+  answer = (_, response) => response.writeHead(200, type('nonsense')).end('ö');
+  assert.equal(await read(ours()), 'ö');
+  answer = ({ headers }, response) => {
+    assert.equal(headers['accept-encoding'], 'identity');
+    response.writeHead(200, { ...type('utf-8'), 'content-encoding': 'gzip' }).end('bomb');
+  };
+  await refused(ours(), /compressed/);
+});
+
 test('of an endless page the first mebibyte is read, and the connection ends', async () => {
   let closed = false;
   answer = (_, response) => {

@@ -24,6 +24,12 @@ const TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections at once to one host, over all runs of the worker. */
 const CONNECTIONS = 8;
+const REQUEST_HEADERS = {
+  accept: 'text/*, application/json, application/xml;q=0.9',
+  // Compressed, a small answer could be a huge page.
+  'accept-encoding': 'identity',
+  'user-agent': 'switchboard-fetch',
+};
 const TEXT_TYPE = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|yaml|javascript)\b)/i;
 
 /**
@@ -97,7 +103,7 @@ export class FetchTool implements Tool {
       const response = await request(url, {
         dispatcher: this.#agent,
         signal,
-        headers: { accept: 'text/*, application/json, application/xml;q=0.9' },
+        headers: REQUEST_HEADERS,
         headersTimeout: TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
       });
@@ -131,29 +137,44 @@ async function textOf(
     const what = type === '' ? 'of no type' : type.slice(0, 80);
     throw new ToolError(`It answers with status ${statusCode} and content ${what}, not text.`);
   }
-  const { text, isWhole } = await readText(body, signal);
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+    body.destroy();
+    throw new ToolError('It answers compressed, which was not asked for.');
+  }
+  const { bytes, isWhole } = await readBytes(body, signal);
+  const text = decoderFor(type).decode(bytes);
   if (statusCode >= 400) throw new ToolError(`Status ${statusCode}: ${text.slice(0, 1_000)}`);
   return isWhole ? text : `${text}\n[cut: only the first mebibyte was read]`;
 }
 
-async function readText(
+async function readBytes(
   body: AsyncIterable<Buffer>,
   signal: AbortSignal,
-): Promise<{ readonly text: string; readonly isWhole: boolean }> {
+): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }> {
   const pieces: Buffer[] = [];
-  let bytes = 0;
+  let length = 0;
   try {
     for await (const piece of body) {
-      pieces.push(piece.subarray(0, BODY_BYTES_MAX - bytes));
-      bytes += piece.length;
+      pieces.push(piece.subarray(0, BODY_BYTES_MAX - length));
+      length += piece.length;
       // Leaving the loop breaks the connection off.
-      if (bytes > BODY_BYTES_MAX) break;
+      if (length > BODY_BYTES_MAX) break;
     }
   } catch {
     signal.throwIfAborted();
     throw new ToolError('The page broke off.');
   }
-  return { text: Buffer.concat(pieces).toString('utf8'), isWhole: bytes <= BODY_BYTES_MAX };
+  return { bytes: Buffer.concat(pieces), isWhole: length <= BODY_BYTES_MAX };
+}
+
+function decoderFor(type: string): TextDecoder {
+  const [, charset = 'utf-8'] = /charset="?([\w-]+)/i.exec(type) ?? [];
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    // Nobody knows that one: most of it will be letters all the same.
+    return new TextDecoder();
+  }
 }
 
 function firstOf(value: string | string[] | undefined): string | undefined {
