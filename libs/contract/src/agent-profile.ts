@@ -38,7 +38,7 @@ const Shape = z.strictObject({
   max_tokens: z.number().int().positive().optional(),
   /** Longest wait for a slot, in seconds. */
   queue_timeout: seconds(300),
-  /** Longest wait for the first token of a stream, in seconds. Retries count. */
+  /** Longest wait for a provider's first token of a stream, in seconds. Retries count. */
   first_token_timeout: seconds(60),
   /** Longest silence between two tokens, in seconds. */
   idle_timeout: seconds(30),

@@ -11,10 +11,10 @@ import { CodeRun } from './code-run.ts';
 import type { LineLog } from './module-log.ts';
 
 /**
- * How long a module may take to end when its run is over. Longer than the transport waits for a
- * handler that it has stopped, because it counts those that it leaves behind.
+ * How long a module may take to end when its run is over. Shorter than the transport waits for a
+ * handler that it has stopped: what is left behind is the module, and is handed over to be counted.
  */
-const STOP_MS = 20_000;
+const STOP_MS = 5_000;
 
 /** An agent that a module defines, and its limits as they are now. */
 export interface CodeAgent {
@@ -32,7 +32,7 @@ export interface CodeAgentRunnerOptions {
   /** Of the modules. */
   readonly log: LineLog;
   readonly random?: () => number;
-  /** Default 20,000 ms. */
+  /** Default 5,000 ms. */
   readonly stopMs?: number;
 }
 
@@ -42,8 +42,8 @@ export interface CodeAgentRunnerOptions {
  * - C1: ends with exactly one `completed`, or throws; never both.
  * - C2: when the run is over, whatever ended it, the module's signal is aborted, and with it every
  *   call of a model or a tool that is under way.
- * - C3: a module that goes on all the same is waited for 20 s; then the slot does not wait any
- *   more, and nothing that the module still does is heard.
+ * - C3: a module that goes on all the same is waited for 5 s; then the slot does not wait any more,
+ *   and nothing that the module still does is heard.
  */
 export class CodeAgentRunner {
   readonly #options: CodeAgentRunnerOptions;
