@@ -20,6 +20,8 @@ describe('the log lines of npm start', () => {
     const known =
       '[7] 2026/01/01 10:00:00.1 [WRN] Plaintext passwords detected, use nkeys or bcrypt';
     assert.equal(humanLine('nats-server', known), undefined);
+    const leaving = 'Waiting for the debugger to disconnect...';
+    assert.equal(humanLine('worker 1', leaving), undefined);
     assert.match(humanLine('worker 1', 'TypeError: x') ?? '', /worker 1 error: TypeError: x$/);
     assert.ok((humanLine('worker 1', 'y'.repeat(5_000)) ?? '').length < 400);
   });

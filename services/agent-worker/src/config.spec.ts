@@ -54,3 +54,10 @@ test('a drain that is shorter than the longest run and its end is refused, unles
   assert.equal(covers({ DRAIN_TIMEOUT_MS: '100499', ALLOW_SHORT_DRAIN: 'true' }), false);
   assert.equal(covers({ DRAIN_TIMEOUT_MS: '100499', ALLOW_SHORT_DRAIN: '1' }), false);
 });
+
+test('the watchdog is off, or patient enough for what is no fault', () => {
+  const of = (value: string) => readWorkerConfig({ OPENAI_API_KEY: 'k', WATCHDOG_MS: value });
+  assert.equal(of('0').watchdogMs, 0);
+  assert.equal(of('2000').watchdogMs, 2_000);
+  assert.match(problemsOf({ OPENAI_API_KEY: 'k', WATCHDOG_MS: '1999' }), /WATCHDOG_MS: 0, or at/);
+});

@@ -20,7 +20,8 @@
  * pill does and a machine hardly ever.
  *
  * What it costs: the one exception to "no slot idles while a request waits". Of the runs that were
- * beside a pill twice, each worker does one at a time.
+ * beside a pill twice, each worker does one at a time, and a busy worker that makes room for one
+ * waits for the longest of its runs.
  */
 
 /** One run's stay in the worker. */
