@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { test } from 'node:test';
 import type { NatsLink } from '../link/nats-link.ts';
 import { LogWarmth, QUIET_MS } from './log-warmth.ts';
 
@@ -24,7 +24,7 @@ function bench(): Bench {
   return Object.assign(state, { warmth });
 }
 
-it('says a word when the log has been quiet for long, and then not until it was again', () => {
+test('says a word when the log has been quiet for long, and then not until it was again', () => {
   const it = bench();
   it.nowMs = QUIET_MS - 1;
   it.warmth.tick();
@@ -38,7 +38,7 @@ it('says a word when the log has been quiet for long, and then not until it was 
   assert.equal(it.said.length, 2);
 });
 
-it('says nothing while runs speak, nor while NATS is away', () => {
+test('says nothing while runs speak, nor while NATS is away', () => {
   const it = bench();
   it.nowMs = QUIET_MS;
   it.warmth.heard();
