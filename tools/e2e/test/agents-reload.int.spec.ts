@@ -1,5 +1,6 @@
 /** The agents' file is changed while requests come, the way Kubernetes changes a ConfigMap. */
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,8 +89,8 @@ async function untilKnown(name: string, isKnown = true): Promise<void> {
 
 interface Line {
   readonly msg?: string;
-  readonly agent?: string;
   readonly agentsVersion?: string;
+  readonly version?: string;
   readonly problems?: readonly string[];
 }
 
@@ -98,6 +99,18 @@ function lines(msg: string): readonly Line[] {
     .filter(({ process }) => /^(gateway|worker)/.test(process))
     .map(({ text }) => JSON.parse(text) as Line)
     .filter((line) => line.msg === msg);
+}
+
+/** Waits until the two gateways and the two workers have all said that they use it. */
+async function untilUsed(text: string): Promise<void> {
+  const version = hash('sha256', text).slice(0, 12);
+  const used = () => {
+    const all = lines('a file has changed and is in use').filter(
+      (line) => line.version === version,
+    );
+    return all.length === 4;
+  };
+  await until(used, { what: 'everybody to use the file', timeoutMs: PATIENCE_MS });
 }
 
 /** Asks on and on until it is told to stop; each answer, in order. */
@@ -140,11 +153,9 @@ describe('the agents file is changed under load', () => {
 
   it('a run of an agent that is removed goes on; who asks for it then is told', async () => {
     const model = 'sim/think=3s,tokens=2';
-    await file.write(fileOf(STEADY, { ...LONG, model }));
-    await until(() => lines('a file has changed and is in use').length >= 4 * (CHANGES + 1), {
-      what: 'everybody to have the file',
-      timeoutMs: PATIENCE_MS,
-    });
+    const text = fileOf(STEADY, { ...LONG, model });
+    await file.write(text);
+    await untilUsed(text);
     const running = await chat(stack.url, chatBody('long', { stream: true }), {
       requestId: 'long-run',
     });
