@@ -15,12 +15,11 @@ export interface RealModel {
   /** Fields of a request that keep the model writing until `max_tokens`. */
   readonly endless: Readonly<Record<string, unknown>>;
   /** Waits until it computes nothing; undefined where that cannot be seen. */
-  readonly atRest: (() => Promise<void>) | undefined;
+  readonly atRest: ((withinMs: number) => Promise<void>) | undefined;
   stop(): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 120_000;
-const REST_TIMEOUT_MS = 30_000;
 /** Long beside the time of a token, so that a pause between two of them is not taken for rest. */
 const REST_LOOK_MS = 500;
 /** What a server that waits for requests takes of a look: a few ticks of the clock. */
@@ -69,7 +68,7 @@ async function startLlama(): Promise<RealModel> {
     apiKey: undefined,
     // Both of its tokens that end a text.
     endless: { logit_bias: { 0: -100, 2: -100 } },
-    atRest: async () => await untilAtRest(server),
+    atRest: async (withinMs) => await untilAtRest(server, withinMs),
     stop: async () => void (await server.stop()),
   };
 }
@@ -86,7 +85,7 @@ async function weightsOf(python: string): Promise<string> {
 }
 
 /** A model at work takes a whole core or two. */
-async function untilAtRest({ name, pid }: ManagedProcess): Promise<void> {
+async function untilAtRest({ name, pid }: ManagedProcess, timeoutMs: number): Promise<void> {
   const cpuSeconds = async (): Promise<number> =>
     (await usageOf([{ name, pid }])).get(name)?.cpuSeconds ?? 0;
   let before = await cpuSeconds();
@@ -100,5 +99,5 @@ async function untilAtRest({ name, pid }: ManagedProcess): Promise<void> {
     setTimeout(resolve, REST_LOOK_MS);
   });
   const what = 'the model server to stop computing';
-  await until(rests, { what, timeoutMs: REST_TIMEOUT_MS, intervalMs: REST_LOOK_MS });
+  await until(rests, { what, timeoutMs, intervalMs: REST_LOOK_MS });
 }
