@@ -1,8 +1,9 @@
 /** Every fault of the simulator, met by retries, by a fallback and by the circuit breaker. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { until } from '@switchboard/testkit';
 import { startProviderRig, textIn } from './provider-rig.ts';
-import type { Api, ProviderRig, Used } from './provider-rig.ts';
+import type { Api, Ask, ProviderRig, Used } from './provider-rig.ts';
 
 let rig: ProviderRig;
 before(async () => {
@@ -160,6 +161,58 @@ describe('an answer in one piece', () => {
       }
     });
   }
+});
+
+describe('a provider that has been ill', () => {
+  /** Thinks, and fails five times for each request id. */
+  const SICK = 'error=500,times=5,think=300ms,tokens=2';
+
+  /** A provider whose circuit could be tried now, and a way to ask it again. */
+  async function pauseOver(requestId: string, script = SICK) {
+    let nowMs = 0;
+    const providers = rig.providers({}, () => nowMs);
+    const askAgain = (more: Partial<Ask> = {}) =>
+      rig.outcome(providers, { script, requestId, ...more });
+    await Promise.all(Array.from({ length: 5 }, () => askAgain()));
+    assert.equal((await askAgain()).code, 'provider_unavailable');
+    nowMs += 10_000;
+    return { askAgain, circuit: () => providers.states[0]?.circuits.get(script) };
+  }
+
+  test('is tried by one call, and by all when that has begun to answer', async () => {
+    const { askAgain, circuit } = await pauseOver('tried');
+    const fields = FALLBACK;
+    const outcomes = await Promise.all([askAgain(), askAgain(), askAgain({ fields })]);
+    assert.deepEqual(
+      outcomes.map(({ code }) => code),
+      ['completed', 'provider_unavailable', 'completed'],
+    );
+    // Five that failed, and the try; the third run was helped by the other provider.
+    assert.deepEqual(outcomes[0]?.calls, { a: 6, b: 1 });
+    assert.equal(circuit(), undefined);
+    assert.equal((await askAgain()).code, 'completed');
+  });
+
+  test('is tried by the next call when the caller of the first leaves', async () => {
+    const { askAgain, circuit } = await pauseOver('left', 'error=500,times=5,think=3s');
+    const leave = new AbortController();
+    const first = askAgain({ signal: leave.signal });
+    await until(() => circuit() === 'half_open', { what: 'the try' });
+    leave.abort(new Error('the caller left'));
+    assert.equal((await first).code, 'the caller left');
+    const again = new AbortController();
+    const second = askAgain({ signal: again.signal });
+    await until(() => circuit() === 'half_open', { what: 'the second try' });
+    again.abort(new Error('left, too'));
+    assert.equal((await second).calls.a, 7);
+  });
+
+  test('is left alone for another pause when the try fails', async () => {
+    const { askAgain, circuit } = await pauseOver('worse', 'error=500');
+    assert.equal((await askAgain()).code, 'provider_error');
+    assert.equal(circuit(), 'open');
+    assert.equal((await askAgain()).code, 'provider_unavailable');
+  });
 });
 
 describe('the chain', () => {

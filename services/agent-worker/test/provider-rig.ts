@@ -44,7 +44,7 @@ export interface Ask {
 export interface ProviderRig {
   readonly urls: Readonly<Record<ProviderName, string>>;
   /** Endpoints of a test's own, so that their circuits are closed and their lines empty. */
-  providers(settings?: Partial<EndpointOptions>): Providers;
+  providers(settings?: Partial<EndpointOptions>, nowMs?: () => number): Providers;
   run(providers: Providers, ask: Ask): AsyncGenerator<RunEvent, void>;
   outcome(providers: Providers, ask: Ask): Promise<Outcome>;
   stats(name: ProviderName): Promise<SimulatorStats>;
@@ -87,12 +87,12 @@ export async function startProviderRig(): Promise<ProviderRig> {
 
   return {
     urls,
-    providers: (settings = {}) => {
+    providers: (settings = {}, nowMs) => {
       const shared = { apiKey: 'key-for-tests', connections: 10, prices: {}, ...settings };
       const endpoints = (['a', 'b'] as const).map((name) => {
         return { name, baseUrl: `${urls[name]}/v1`, ...shared };
       });
-      const providers = new Providers(endpoints, log);
+      const providers = new Providers(endpoints, log, nowMs);
       opened.push(providers);
       return providers;
     },

@@ -20,15 +20,15 @@ const AGENTS: readonly (Agent & { readonly pool?: string })[] = [
   { name: 'echo', model: 'sim/text=echo', ...PROXY },
   { name: 'caller', model: 'sim/tool=weather,args={"city":"Oslo"}', ...PROXY },
   { name: 'slow', model: 'sim/tokens=1000,pace=20ms', ...PROXY },
-  {
-    name: 'helped',
-    model: 'sim/text=echo',
-    pool: 'outer',
-    provider: 'nowhere',
-    max_retries: 0,
-    fallback: [{ provider: 'switchboard', model: 'sim/text=echo' }],
-  },
+  { name: 'helped', ...helped('sim/text=echo') },
+  { name: 'helped-slowly', ...helped('sim/tokens=1000,pace=20ms') },
 ];
+
+/** An agent whose own provider cannot be reached. */
+function helped(model: string) {
+  const fallback = [{ provider: 'switchboard', model }];
+  return { model, pool: 'outer', provider: 'nowhere', max_retries: 0, fallback };
+}
 
 let stack: TestStack;
 
@@ -42,6 +42,8 @@ before(async () => {
   ];
   await stack.stack.addWorker({
     WORKER_POOL: 'outer',
+    // So that the next test needs the slot of the one before.
+    POOL_SIZE: '1',
     AGENTS_FILE: writeAgentsFile(AGENTS, { providers }),
     // No agent of the pool uses the endpoint of this variable.
     OPENAI_BASE_URL: '',
@@ -73,16 +75,21 @@ it('a call of a function goes through both of them, and its result comes back', 
   assert.ok(later.complete && later.text.length > 0);
 });
 
-it('a caller who leaves stops both runs, down to the model', async () => {
-  const leave = new AbortController();
-  const body = chatBody('slow', { stream: true });
-  const response = await chat(stack.url, body, { signal: leave.signal });
-  assert.equal(response.status, 200);
-  await stack.modelRuns(1);
-  leave.abort();
-  await stack.idle();
-  await stack.queueEmpty('outer');
-});
+for (const [agent, when] of [
+  ['slow', 'in an answer'],
+  ['helped-slowly', 'during a fallback'],
+] as const) {
+  it(`a caller who leaves ${when} stops both runs, down to the model`, async () => {
+    const leave = new AbortController();
+    const body = chatBody(agent, { stream: true });
+    const response = await chat(stack.url, body, { signal: leave.signal });
+    assert.equal(response.status, 200);
+    await stack.modelRuns(1);
+    leave.abort();
+    await stack.idle();
+    await stack.queueEmpty('outer');
+  });
+}
 
 it('a provider that nobody can reach is not noticed where there is another', async () => {
   const answer = await ask(stack.url, chatBody('helped', { stream: true }));

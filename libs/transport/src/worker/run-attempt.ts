@@ -98,9 +98,11 @@ export class RunAttempt {
       this.#warn('run ended: its worker was lost', { attempt: opened.attempt });
       return WORKER_LOST;
     }
+    const refused = await this.#refusal(opened);
+    if (refused !== undefined) return refused;
     const { attempt, lostBefore } = opened;
     if (lostBefore > 0) this.#warn('run begun again: its worker was lost', { attempt, lostBefore });
-    return (await this.#refusal(opened)) ?? this.#outcome(await this.#answer(attempt));
+    return this.#outcome(await this.#answer(attempt));
   }
 
   /** Stores the end, then acknowledges the request. Rejects when it gave up. */

@@ -37,12 +37,14 @@ export class Endpoint {
   readonly #circuits: Circuits;
   #retired = false;
 
-  constructor(options: EndpointOptions, log: EndpointLog) {
+  /** @param nowMs Of the circuits: a clock that nobody sets. */
+  constructor(options: EndpointOptions, log: EndpointLog, nowMs?: () => number) {
     this.options = options;
     this.#provider = new OpenAiProvider(options);
     this.#places = new Places(options.connections);
     const provider = options.name;
     this.#circuits = new Circuits({
+      nowMs,
       onChange: (model, circuit) => log.warn({ provider, model, circuit }, 'circuit breaker'),
     });
   }

@@ -18,12 +18,14 @@ type Endpoints = ReadonlyMap<string, Endpoint>;
  */
 export class Providers implements ChatProvider {
   readonly #log: EndpointLog;
+  readonly #nowMs: (() => number) | undefined;
   /** How many may still call an endpoint: the file as it is, and leases. */
   readonly #holders = new Map<Endpoint, number>();
   #current: Endpoints = new Map();
 
-  constructor(endpoints: readonly EndpointOptions[], log: EndpointLog) {
+  constructor(endpoints: readonly EndpointOptions[], log: EndpointLog, nowMs?: () => number) {
     this.#log = log;
+    this.#nowMs = nowMs;
     this.replace(endpoints);
   }
 
@@ -64,7 +66,7 @@ export class Providers implements ChatProvider {
       endpoints.map((options) => {
         const known = before.get(options.name);
         const same = known !== undefined && isDeepStrictEqual(known.options, options);
-        return [options.name, same ? known : new Endpoint(options, this.#log)];
+        return [options.name, same ? known : new Endpoint(options, this.#log, this.#nowMs)];
       }),
     );
     this.#hold(this.#current);

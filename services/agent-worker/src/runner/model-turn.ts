@@ -53,10 +53,17 @@ export class ModelTurn implements Answer {
   async read(into: RunEvent[]): Promise<boolean> {
     const { timer } = this.#options;
     const start = into.length;
+    // No function for what is done with each piece: it would cost every token a promise.
     for (;;) {
       try {
         timer.signal.throwIfAborted();
-        const more = await this.#readOn(into);
+        this.#ask ??= this.#begin();
+        timer.waiting();
+        this.#answer ??= await this.#open(this.#ask);
+        const more = await this.#answer.read(into);
+        timer.received();
+        this.#meter?.take(into, start);
+        // The usage may have come alone.
         if (more && into.length === start) continue;
         if (!more) this.#sayUsage(into);
         this.#shown = true;
@@ -73,27 +80,13 @@ export class ModelTurn implements Answer {
     this.#ask?.close();
   }
 
-  async #readOn(into: RunEvent[]): Promise<boolean> {
-    const { timer } = this.#options;
-    this.#ask ??= this.#begin();
-    timer.waiting();
-    this.#answer ??= await this.#open(this.#ask);
-    const start = into.length;
-    const more = await this.#answer.read(into);
-    this.#meter?.take(into, start);
-    timer.received();
-    return more;
-  }
-
   #begin(): ProviderAsk {
-    const { context, timer } = this.#options;
+    const { timer } = this.#options;
     const choice = this.#choices[this.#position];
     if (choice === undefined) throw new TypeError('there is no such provider to ask');
     const ask = new ProviderAsk(choice, timer.signal);
-    const run = context.run;
     timer.asking((error) => {
       if (this.#shown || this.#position + 1 >= this.#choices.length) return false;
-      context.log.info({ run, code: error.code }, 'a provider is given up');
       ask.giveUp(error);
       return true;
     });

@@ -8,8 +8,11 @@ import type { WatchdogData } from './watchdog.ts';
 const { beats, missedMax, lookMs, name } = workerData as WatchdogData;
 const beat = new Int32Array(beats);
 
-/** V8 stops a loop within microseconds, but not what runs outside of it. */
-const PAUSE_MS = 1_000;
+/**
+ * V8 stops a loop in microseconds, but tells of every script first, and never stops what runs
+ * outside of it.
+ */
+const PAUSE_MS = 3_000;
 const FRAMES_MAX = 8;
 const FRAME_LENGTH_MAX = 200;
 
