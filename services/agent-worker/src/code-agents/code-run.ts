@@ -132,7 +132,10 @@ export class CodeRun {
   #start(agent: Agent): AsyncIterator<unknown, unknown> {
     const { context, log, profile, request, signal, tools: source } = this.#options;
     const { run, requestId } = context;
-    const { tools } = source.toolsFor(profile);
+    const { tools, problems } = source.toolsFor(profile);
+    if (problems.length > 0) {
+      context.log.info({ run, requestId, problems }, 'some tools are missing');
+    }
     const emit = async (event: RunEvent): Promise<void> => await this.#outbox.push(event);
     const calls = new ToolCalls({ tools, limits: profile, context, signal, emit });
     const outputs: AsyncIterable<unknown> | undefined = agent.run(agentRequest(request, context), {

@@ -53,7 +53,7 @@ export class RunTools implements Tools {
    * has the same one, and so is not made twice.
    */
   #requestOf(name: string, input: unknown): ToolCallRequest {
-    const json = JSON.stringify(input ?? {});
+    const json = JSON.stringify(input ?? {}) ?? '{}';
     const what = hash('sha256', `${name} ${json}`, 'hex').slice(0, 24);
     const time = (this.#made.get(what) ?? 0) + 1;
     this.#made.set(what, time);
