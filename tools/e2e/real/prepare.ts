@@ -7,11 +7,12 @@ import { pythonEnvironment } from '@switchboard/external';
 import { LLAMA_PACKAGES } from './llama-packages.ts';
 
 const UNAVAILABLE = 3;
+const HELP = 'it takes Python 3.10 to 3.13 and a compiler of C++. Or set OPENAI_BASE_URL.';
 
 if (process.env['OPENAI_BASE_URL'] === undefined) {
   const environment = await pythonEnvironment(LLAMA_PACKAGES);
   if ('missing' in environment) {
-    process.stderr.write(`No model server: ${environment.missing}\n`);
+    process.stderr.write(`No model server (${environment.missing}): ${HELP}\n`);
     process.exitCode = UNAVAILABLE;
   }
 }
