@@ -6,6 +6,7 @@ import type { RunRecord, SimulatorStats } from '@switchboard/llm-simulator';
 import type { EndpointOptions } from '../src/llm/endpoint.ts';
 import { Providers } from '../src/llm/providers.ts';
 import { AgentRunner } from '../src/runner/agent-runner.ts';
+import type { RunnerParts } from '../src/runner/agent-runner.ts';
 import { requestOf } from './worker-rig.ts';
 
 export type ProviderName = 'a' | 'b';
@@ -39,6 +40,7 @@ export interface Ask {
   /** Of the profile. */
   readonly fields?: Record<string, unknown>;
   readonly requestId?: string;
+  readonly parts?: RunnerParts;
 }
 
 export interface ProviderRig {
@@ -81,7 +83,7 @@ export async function startProviderRig(): Promise<ProviderRig> {
     const options = { agent: 'agent', stream: ask.stream ?? true, requestId };
     const request = requestOf('', options);
     // Waits between two calls are next to nothing.
-    const runner = new AgentRunner([profile], providers, () => 0.02);
+    const runner = new AgentRunner([profile], providers, () => 0.02, ask.parts);
     return runner.run(request, { run: request.run, requestId, attempt: 1, signal, log });
   };
 

@@ -62,7 +62,10 @@ beforeEach(() => {
   mock.timers.enable({ apis: ['setTimeout'] });
 });
 
-afterEach(() => mock.timers.reset());
+afterEach(() => {
+  mock.timers.reset();
+  mock.restoreAll();
+});
 
 function start(provider: ChatProvider, fields: Record<string, unknown> = {}, agent = 'assistant') {
   const profile = AgentProfile.parse({ name: 'assistant', model: 'm', ...fields });
@@ -194,4 +197,30 @@ test('an aborted run shows nothing more, even if more has been read', async () =
   const reason = new Error('the caller left');
   stop.abort(reason);
   await assert.rejects(run.next(), reason);
+});
+
+test('an answer that comes when its provider has just been given up is not shown', async () => {
+  const first = Promise.withResolvers<RunEvent>();
+  const asked: (string | undefined)[] = [];
+  const provider: ChatProvider = {
+    open: ({ provider: name }) => {
+      asked.push(name);
+      const steps = name === 'default' ? [first.promise] : [{ ...TOKEN, text: 'help' }, END];
+      const read = async (into: RunEvent[]): Promise<boolean> => {
+        const step = await (steps.shift() ?? END);
+        into.push(step);
+        return step !== END;
+      };
+      return Promise.resolve({ read, close: () => {} });
+    },
+  };
+  const fallback = [{ provider: 'other', model: 'm' }];
+  const events = collect(start(provider, { first_token_timeout: 1, fallback }));
+  await settle();
+  const late = performance.now() + 1_100;
+  mock.method(performance, 'now', () => late);
+  mock.timers.tick(1_000);
+  first.resolve(TOKEN);
+  assert.deepEqual(await events, [{ ...TOKEN, text: 'help' }, END]);
+  assert.deepEqual(asked, ['default', 'other']);
 });

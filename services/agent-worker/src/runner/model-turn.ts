@@ -63,6 +63,9 @@ export class ModelTurn implements Answer {
         const more = await this.#answer.read(into);
         timer.received();
         this.#meter?.take(into, start);
+        // It was given up in the very turn in which it answered: somebody else is asked.
+        if (this.#ask.signal.aborted) into.length = start;
+        this.#ask.signal.throwIfAborted();
         // The usage may have come alone.
         if (more && into.length === start) continue;
         if (!more) this.#sayUsage(into);
