@@ -19,6 +19,8 @@ const FILES = [
   'test/whole.int.spec.ts',
   'tools/drill/judge.spec.ts',
   'tools/drill/test/kill.drill.spec.ts',
+  'tools/e2e/test/model.real.spec.ts',
+  'tools/e2e/test/all.examples.spec.ts',
   'tools/start/options.spec.ts',
   'tools/stack/test/nats.int.spec.ts',
   'tools/tidy/rules/size.spec.ts',
@@ -55,6 +57,8 @@ describe('the parts of npm test', () => {
       fault: ['libs/pool/test/pool.fault.spec.ts'],
       storm: ['test/storm/conservation.storm.spec.ts'],
       drill: ['tools/drill/test/kill.drill.spec.ts'],
+      examples: ['tools/e2e/test/all.examples.spec.ts'],
+      real: ['tools/e2e/test/model.real.spec.ts'],
     });
   });
 

@@ -66,6 +66,21 @@ export const PARTS: readonly Part[] = [
     concurrency: 1,
     apart: true,
   },
+  {
+    ...tests('examples', 'the examples, each as its README says', named('examples')),
+    commands: (root) => [bin(root, 'node', 'tools/e2e/examples/prepare.ts')],
+    testTimeoutMs: 3 * MINUTE_MS,
+    timeoutMs: 10 * MINUTE_MS,
+    concurrency: 1,
+    apart: true,
+  },
+  {
+    ...tests('real', 'a model server that nobody here wrote', named('real')),
+    testTimeoutMs: 5 * MINUTE_MS,
+    timeoutMs: 15 * MINUTE_MS,
+    concurrency: 1,
+    apart: true,
+  },
 ];
 
 /** Test files outside `src`: they need processes, and are named after what they do with them. */
@@ -84,7 +99,8 @@ export function filesOf(part: Part, root: string): readonly string[] {
 
 function isUnit(file: string): boolean {
   return (
-    !/\.(int|fault|storm|drill)\.spec\.ts$/.test(file) && !file.startsWith(join('tools', 'tidy'))
+    !/\.(int|fault|storm|drill|examples|real)\.spec\.ts$/.test(file) &&
+    !file.startsWith(join('tools', 'tidy'))
   );
 }
 

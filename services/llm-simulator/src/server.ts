@@ -187,11 +187,14 @@ function readScript(chat: ChatRequest, request: IncomingMessage): Script {
 }
 
 function requestIdOf(request: IncomingMessage): string | undefined {
-  const header = request.headers['x-request-id'];
-  if (typeof header !== 'string' || header === '') return undefined;
-  if (header.length <= REQUEST_ID_LENGTH_MAX) return header;
-  const message = `x-request-id has more than ${REQUEST_ID_LENGTH_MAX} characters.`;
-  throw new RequestError(message, 'x-request-id');
+  for (const name of ['x-client-request-id', 'x-request-id']) {
+    const header = request.headers[name];
+    if (typeof header !== 'string' || header === '') continue;
+    if (header.length <= REQUEST_ID_LENGTH_MAX) return header;
+    const message = `${name} has more than ${REQUEST_ID_LENGTH_MAX} characters.`;
+    throw new RequestError(message, name);
+  }
+  return undefined;
 }
 
 function sendHelp(response: ServerResponse): void {

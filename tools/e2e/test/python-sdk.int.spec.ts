@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { pythonEnvironment } from '@switchboard/external';
 import { ManagedProcess, childEnvironment } from '@switchboard/stack';
 import { leakGuard } from '@switchboard/testkit';
 
-import { pythonWithSdk } from '../python-environment.ts';
 import { TestStack } from '../test-stack.ts';
 
 interface PythonResult {
@@ -17,6 +17,8 @@ interface PythonResult {
 
 const MAIN = fileURLToPath(new URL('../python/main.py', import.meta.url));
 const PAGE = fileURLToPath(new URL('../../../docs/migrating.md', import.meta.url));
+const REQUIREMENTS = fileURLToPath(new URL('../python/requirements.txt', import.meta.url));
+const INSTALL_TIMEOUT_MS = 180_000;
 const TIMEOUT_MS = 90_000;
 /** A traceback is one line. */
 const LINE_LENGTH_MAX = 256 * 1024;
@@ -41,7 +43,11 @@ async function runPython(python: string, addresses: readonly string[]) {
   return { exit, results, lines };
 }
 
-const sdk = await pythonWithSdk();
+const sdk = await pythonEnvironment({
+  name: 'openai',
+  requirements: REQUIREMENTS,
+  timeoutMs: INSTALL_TIMEOUT_MS,
+});
 if ('missing' in sdk) {
   process.stdout.write(`not run: python (${sdk.missing})\n`);
 } else {

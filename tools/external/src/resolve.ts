@@ -132,7 +132,8 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
-async function removeStaleScratch(cache: string): Promise<void> {
+/** Removes what killed processes have left in a folder of the cache. */
+export async function removeStaleScratch(cache: string): Promise<void> {
   for (const entry of await fs.readdir(cache)) {
     if (!entry.startsWith('.scratch-')) continue;
     const path = join(cache, entry);

@@ -2,7 +2,7 @@ import { isCode, unitOf } from '../code-file.ts';
 import { missing } from '../rule.ts';
 import type { Problem, RepositoryFile, Rule } from '../rule.ts';
 
-const FOLDERS = ['services', 'libs', 'deploy', 'load', 'tools', 'test'];
+const FOLDERS = ['services', 'libs', 'deploy', 'load', 'tools', 'test', 'examples'];
 const MAP = 'ARCHITECTURE.md';
 
 /** Each package folder, and each known top-level folder, that has code. */

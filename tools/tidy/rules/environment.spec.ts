@@ -5,11 +5,12 @@ import { environment } from './environment.ts';
 
 const read = 'const a = process.env.A;';
 
-test('the config of a service, tools and tests may read the environment', () => {
+test('the config of a service, tools, tests and examples may read the environment', () => {
   const files = {
     'services/gateway/src/config.ts': read,
     'tools/start/main.ts': read,
     'services/gateway/test/harness.ts': read,
+    'examples/http-service/agents/remote.ts': read,
     'libs/testkit/src/seeded-random.ts': read,
     'libs/pool/src/a.spec.ts': read,
     'libs/pool/src/a.ts': "// process.env is not read here\nconst a = 'process.env';",

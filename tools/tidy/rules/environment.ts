@@ -3,10 +3,11 @@ import { problemsAt } from '../rule.ts';
 import type { Rule } from '../rule.ts';
 import { maskText } from '../source-text.ts';
 
-/** The config of a service, tools, and tests with their kit (for the seed). */
+/** The config of a service, tools, tests with their kit (for the seed), and what users write. */
 function mayRead(path: string): boolean {
   return (
-    /^services\/[^/]+\/src\/config\.ts$|^(tools|test|libs\/testkit)\//.test(path) || isTest(path)
+    /^services\/[^/]+\/src\/config\.ts$|^(tools|test|examples|libs\/testkit)\//.test(path) ||
+    isTest(path)
   );
 }
 

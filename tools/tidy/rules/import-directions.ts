@@ -16,6 +16,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'libs/testkit': ['contract'],
   services: ['transport', 'platform', 'contract'],
   'services/agent-worker': ['agent', 'transport', 'platform', 'contract'],
+  // They are copied out of here.
+  examples: ['agent'],
   tools: ['contract', 'platform', 'command-line', 'external', 'stack', 'testkit', 'llm-simulator'],
   // Their agents are those of users.
   'tools/bench': ['agent', 'command-line', 'stack'],
@@ -46,7 +48,7 @@ const RESERVED: readonly {
     allowed: (path) =>
       path.startsWith('services/agent-worker/src/llm/') ||
       isTest(path) ||
-      /^(libs\/client|tools|test)\//.test(path),
+      /^(libs\/client|tools|test|examples)\//.test(path),
     message: 'only services/agent-worker/src/llm speaks to model endpoints',
   },
   {

@@ -25,30 +25,30 @@ function bench(): Bench {
 }
 
 test('says a word when the log has been quiet for long, and then not until it was again', () => {
-  const it = bench();
-  it.nowMs = QUIET_MS - 1;
-  it.warmth.tick();
-  assert.deepEqual(it.said, []);
-  it.nowMs = QUIET_MS;
-  it.warmth.tick();
-  it.warmth.tick();
-  assert.deepEqual(it.said, ['events.gate.warmth']);
-  it.nowMs = 2 * QUIET_MS;
-  it.warmth.tick();
-  assert.equal(it.said.length, 2);
+  const log = bench();
+  log.nowMs = QUIET_MS - 1;
+  log.warmth.tick();
+  assert.deepEqual(log.said, []);
+  log.nowMs = QUIET_MS;
+  log.warmth.tick();
+  log.warmth.tick();
+  assert.deepEqual(log.said, ['events.gate.warmth']);
+  log.nowMs = 2 * QUIET_MS;
+  log.warmth.tick();
+  assert.equal(log.said.length, 2);
 });
 
 test('says nothing while runs speak, nor while NATS is away', () => {
-  const it = bench();
-  it.nowMs = QUIET_MS;
-  it.warmth.heard();
-  it.nowMs = 2 * QUIET_MS - 1;
-  it.warmth.tick();
-  it.nowMs = 3 * QUIET_MS;
-  it.connected = false;
-  it.warmth.tick();
-  assert.deepEqual(it.said, []);
-  it.connected = true;
-  it.warmth.tick();
-  assert.deepEqual(it.said, ['events.gate.warmth']);
+  const log = bench();
+  log.nowMs = QUIET_MS;
+  log.warmth.heard();
+  log.nowMs = 2 * QUIET_MS - 1;
+  log.warmth.tick();
+  log.nowMs = 3 * QUIET_MS;
+  log.connected = false;
+  log.warmth.tick();
+  assert.deepEqual(log.said, []);
+  log.connected = true;
+  log.warmth.tick();
+  assert.deepEqual(log.said, ['events.gate.warmth']);
 });

@@ -73,7 +73,8 @@ export class OpenAiProvider implements ChatProvider {
         .post(this.#api.path, {
           body: this.#api.requestOf(call.body),
           signal: call.signal,
-          headers: { 'x-request-id': call.requestId },
+          // OpenAI's name for it. Some servers take `x-request-id` for their own and refuse ours.
+          headers: { 'x-client-request-id': call.requestId },
         })
         .asResponse();
     } catch (thrown) {

@@ -6,7 +6,7 @@ export interface ChatCall {
   readonly provider?: string | undefined;
   /** OpenAI's chat completion request, ready to be sent. */
   readonly body: ProviderRequest;
-  /** Sent as `x-request-id`, so that the provider's logs and ours can be joined. */
+  /** Sent as `x-client-request-id`, so that the provider's logs and ours can be joined. */
   readonly requestId: string;
   /** Closes the socket at once, whatever the call is doing. */
   readonly signal: AbortSignal;

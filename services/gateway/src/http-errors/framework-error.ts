@@ -30,7 +30,7 @@ export function frameworkError(
 
 function noRoute({ method, path, allowed }: RequestLine): SwitchboardError {
   const shown = path.slice(0, PATH_SHOWN_MAX);
-  if (allowed.length === 0 || allowed.includes(method)) {
+  if (allowed.length === 0) {
     return new SwitchboardError('unknown_route', `There is no route ${method} ${shown}.`);
   }
   const message = `${shown} does not allow ${method}, only ${allowed.join(', ')}.`;

@@ -1,47 +1,39 @@
 /** Which methods each route has, so that a wrong method on a known path is a 405 and not a 404. */
 export class RouteTable {
-  readonly #methods = new Map<string, Set<string>>();
-  readonly #patterns = new Map<string, RegExp>();
+  readonly #exact = new Map<string, Set<string>>();
+  readonly #prefixes = new Map<string, Set<string>>();
 
-  /** `url` is the router's pattern; `:name` and a trailing `*` are understood. */
+  /** `url` is the router's pattern; only a trailing `*` is understood as a wildcard. */
   add(methods: readonly string[], url: string): void {
-    const known = this.#methods.get(url) ?? new Set();
+    const [table, key] = url.endsWith('*')
+      ? [this.#prefixes, url.slice(0, -1)]
+      : [this.#exact, url];
+    const known = table.get(key) ?? new Set();
     for (const method of methods) known.add(method);
-    this.#methods.set(url, known);
-    if (/[:*]/.test(url)) this.#patterns.set(url, patternOf(url));
+    table.set(key, known);
   }
 
   /** Every route there is, as `GET /v1/models`. */
   get all(): readonly string[] {
-    return [...this.#methods].flatMap(([url, methods]) =>
-      [...methods].map((method) => `${method} ${url}`),
-    );
+    const tables = [
+      ...this.#exact,
+      ...[...this.#prefixes].map(([url, m]) => [`${url}*`, m] as const),
+    ];
+    return tables.flatMap(([url, methods]) => [...methods].map((method) => `${method} ${url}`));
   }
 
   /** In alphabetical order; empty when there is no such path. */
   allowed(path: string): readonly string[] {
     // As the router reads it: doubled and trailing slashes do not count.
     const plain = path.replaceAll(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
-    const found = this.#methods.get(plain) ?? this.#byPattern(plain);
+    const found = this.#exact.get(plain) ?? this.#byPrefix(plain);
     return found === undefined ? [] : [...found].toSorted();
   }
 
-  #byPattern(path: string): Set<string> | undefined {
-    for (const [url, pattern] of this.#patterns) {
-      if (pattern.test(path)) return this.#methods.get(url);
+  #byPrefix(path: string): Set<string> | undefined {
+    for (const [prefix, methods] of this.#prefixes) {
+      if (path.startsWith(prefix) && path.length > prefix.length) return methods;
     }
     return undefined;
   }
-}
-
-function patternOf(url: string): RegExp {
-  const source = url
-    .split('/')
-    .map((segment) => {
-      if (segment.startsWith(':')) return '[^/]+';
-      if (segment === '*') return '.+';
-      return segment.replaceAll(/[^\w-]/g, '\\$&');
-    })
-    .join('/');
-  return new RegExp(`^${source}$`);
 }
