@@ -20,6 +20,8 @@ export interface BenchAgents {
   readonly profiles: readonly Agent[];
   /** A folder of modules. */
   readonly modules: string;
+  /** What else is in the agents' file. */
+  readonly more?: object;
 }
 
 export interface BenchStackOptions {
@@ -60,7 +62,10 @@ export class BenchStack {
     const env = nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions };
     const nats = { servers: replicas };
     const { otherGateway, agents, ...rest } = shape;
-    const gatewayEnv = { ...env, ...(agents && { AGENTS_FILE: writeAgentsFile(agents.profiles) }) };
+    const gatewayEnv = {
+      ...env,
+      ...(agents && { AGENTS_FILE: writeAgentsFile(agents.profiles, agents.more) }),
+    };
     const workerEnv = { ...gatewayEnv, ...(agents && { AGENTS_DIR: agents.modules }) };
     const stack = await startStack({ ...rest, nats, gatewayEnv, workerEnv });
     if (otherGateway !== undefined) await stack.addGateway(otherGateway());

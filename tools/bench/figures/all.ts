@@ -4,7 +4,8 @@ import { BOUND } from './bound.ts';
 import { FAIRNESS, FAIRNESS_TWO_GATEWAYS } from './fairness.ts';
 import { HAND_OFF } from './hand-off.ts';
 import { IDLE } from './idle.ts';
-import { ISOLATED_TOOL, TOOL_CANCEL } from './isolated-tool.ts';
+import { ISOLATED_TOOL } from './isolated-tool.ts';
+import { LEAVING } from './leaving.ts';
 import { FIRST_TOKEN, LATENCY } from './latency.ts';
 import { STREAMS_1000 } from './streams.ts';
 import { THROUGHPUT } from './throughput.ts';
@@ -23,7 +24,7 @@ export const FIGURES: readonly Figure[] = [
   BOUND,
   STREAMS_1000,
   ISOLATED_TOOL,
-  TOOL_CANCEL,
+  LEAVING,
   IDLE,
   THROUGHPUT,
 ];

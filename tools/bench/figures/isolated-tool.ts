@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { BenchAgents } from '../bench-stack.ts';
 import type { Figure } from '../figure.ts';
 import { atMost, exactly, reported } from '../row.ts';
-import { median, percentile } from '../statistics.ts';
+import { percentile } from '../statistics.ts';
 
 const AGENTS: BenchAgents = {
   profiles: [
@@ -18,10 +18,6 @@ const STREAM_MODEL = 'sim/tokens=200,pace=20ms';
 const TOOL_MODEL = 'burn/tool=burn,args={"ms":5000}';
 const TOOLS = 2;
 const GAP_OVER_BASE_MAX_MS = 50;
-
-const LEAVE_ROUNDS = 20;
-const LEAVE_AFTER_MS = 400;
-const FREE_MAX_MS = 100;
 
 /** Tools that compute delay no tokens of other runs. */
 export const ISOLATED_TOOL: Figure = {
@@ -49,34 +45,6 @@ export const ISOLATED_TOOL: Figure = {
         name: 'tools computed throughout',
         value: Number(busy.besideThroughout),
         unit: '',
-      }),
-    ];
-  },
-};
-
-/** A caller who leaves inside a tool that computes frees its slot. */
-export const TOOL_CANCEL: Figure = {
-  name: 'tool-cancel',
-  about: 'from a caller who leaves inside a tool to the next call of the model, one slot',
-  shape: { workers: 1, poolSize: 1, agents: AGENTS },
-  run: async (stack) => {
-    await stack.warmUp();
-    const { leftAtMs, problem } = await stack.client.run('leaves', {
-      baseUrl: stack.gatewayBaseUrl,
-      holder: TOOL_MODEL,
-      next: 'sim/tokens=1',
-      rounds: LEAVE_ROUNDS,
-      leaveAfterMs: LEAVE_AFTER_MS,
-    });
-    if (problem !== undefined) throw new Error(problem);
-    const starts = await stack.modelStarts();
-    const freeMs = [...leftAtMs].map(([request, atMs]) => (starts.get(request) ?? NaN) - atMs);
-    return [
-      reported('slot free after the caller has left p50', median(freeMs), 'ms'),
-      atMost(FREE_MAX_MS, {
-        name: 'slot free after the caller has left, longest',
-        value: Math.max(...freeMs),
-        unit: 'ms',
       }),
     ];
   },

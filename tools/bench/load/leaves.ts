@@ -9,6 +9,7 @@ export interface LeavesJob {
   readonly holder: string;
   /** Waits for the slot. */
   readonly next: string;
+  readonly requestIdPrefix: string;
   readonly rounds: number;
   /** When the holder's caller leaves, in milliseconds. */
   readonly leaveAfterMs: number;
@@ -37,7 +38,7 @@ export async function runLeaves(job: LeavesJob): Promise<LeavesResult> {
       signal,
     });
     await delay(job.leaveAfterMs / 2);
-    const requestId = `next-${round}`;
+    const requestId = `${job.requestIdPrefix}-${round}`;
     const call = { baseUrl, model: job.next, user: 'next', stream: false, requestId };
     const waiting = chat(agent, call);
     await delay(job.leaveAfterMs / 2);
