@@ -33,32 +33,45 @@ describe('.ci/run', () => {
       env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH'] ?? ''}` },
       encoding: 'utf8',
     });
-    return [status, stdout.trim().split('\n').at(-1)];
+    const lines = stdout.trim().split('\n');
+    const notRun = lines.find((line) => line.startsWith('not run:'));
+    return [status, lines.at(-1), ...(notRun === undefined ? [] : [notRun])];
   }
   const TEST = '--silent run test';
   const DRILL = '--silent run test:drill';
-  const GOOD = { [TEST]: 'echo "7 passed, 0 failed"', [DRILL]: 'echo "4 passed, 0 failed"' };
+  const EXAMPLES = '--silent run test:examples';
+  const PREPARE_REAL = '--silent run prepare:real';
+  const REAL = '--silent run test:real';
+  const GOOD = {
+    [TEST]: 'echo "7 passed, 0 failed"',
+    [DRILL]: 'echo "4 passed, 0 failed"',
+    [EXAMPLES]: 'echo "2 passed, 0 failed"',
+    [PREPARE_REAL]: 'exit 0',
+    [REAL]: 'echo "1 passed, 0 failed"',
+  };
 
   it('adds up what its suites have counted', async () => {
-    assert.deepEqual(await run(GOOD), [0, '11 passed, 0 failed']);
+    assert.deepEqual(await run(GOOD), [0, '14 passed, 0 failed']);
   });
 
   it('counts an audit that could be made, and no other', async () => {
-    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 0' }), [0, '12 passed, 0 failed']);
-    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 1' }), [1, '11 passed, 1 failed']);
+    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 0' }), [0, '15 passed, 0 failed']);
+    assert.deepEqual(await run({ ...GOOD, [AUDIT]: 'exit 1' }), [1, '14 passed, 1 failed']);
+  });
+
+  it('says that the real model was not run where it cannot be had, and fails nothing', async () => {
+    const scripts = { ...GOOD, [PREPARE_REAL]: 'echo no compiler; exit 3' };
+    assert.deepEqual(await run(scripts), [0, '13 passed, 0 failed', 'not run: test:real']);
   });
 
   it('goes on after a suite that failed, and fails', async () => {
-    const scripts = {
-      [TEST]: 'echo "6 passed, 1 failed"; exit 1',
-      [DRILL]: 'echo "4 passed, 0 failed"',
-    };
-    assert.deepEqual(await run(scripts), [1, '10 passed, 1 failed']);
+    const scripts = { ...GOOD, [TEST]: 'echo "6 passed, 1 failed"; exit 1' };
+    assert.deepEqual(await run(scripts), [1, '13 passed, 1 failed']);
   });
 
   it('counts a suite that ends without a summary, or badly after a good one, as failed', async () => {
-    const scripts = { [TEST]: 'echo "7 passed, 0 failed"; exit 3', [DRILL]: 'echo oops' };
-    assert.deepEqual(await run(scripts), [1, '7 passed, 2 failed']);
+    const bad = { [TEST]: 'echo "7 passed, 0 failed"; exit 3', [DRILL]: 'echo oops' };
+    assert.deepEqual(await run({ ...GOOD, ...bad }), [1, '10 passed, 2 failed']);
   });
 
   it('gives the parts that it is given to npm test alone', async () => {
