@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -176,6 +177,22 @@ test('a server that never answers is left at once when the call is stopped', asy
   const reason = new Error('the run is over');
   answer = () => stop.abort(reason);
   await assert.rejects(read(ours(), {}, stop.signal), reason);
+});
+
+test('the end of the tool ends a lookup that it waits for', async () => {
+  const begun = Promise.withResolvers<AbortSignal>();
+  const lookup = async (_host: string, stopped: AbortSignal): Promise<never> => {
+    begun.resolve(stopped);
+    await once(stopped, 'abort');
+    throw stopped.reason;
+  };
+  const tool = new FetchTool({ allow: ['ours.test'], lookup });
+  const { signal } = new AbortController();
+  const call = assert.rejects(tool.run({ url: 'http://ours.test/' }, { signal }), ToolError);
+  const stopped = await begun.promise;
+  await tool.close();
+  assert.equal(stopped.aborted, true);
+  await call;
 });
 
 test('entries of the list name hosts, wildcards and ports, and nothing else', () => {
