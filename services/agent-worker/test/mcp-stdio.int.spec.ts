@@ -267,6 +267,16 @@ test('the end of the worker ends a server that stays, and what it has started', 
   assert.ok(diary.includes('input ended') && diary.includes('SIGTERM'), diary.join('\n'));
 });
 
+test('the end of the worker waits for a replaced server that is being ended already', async () => {
+  const rig = await start({ flags: ['--stays'] });
+  const [pid] = await rig.pids();
+  assert.ok(pid);
+  rig.servers.update([], 0);
+  await until(async () => (await rig.diary()).includes('input ended'));
+  await rig.servers.close();
+  assert.equal(await lives(pid), false);
+});
+
 test('a changed file: what is the same stays, what is changed is kept for runs that have it', async () => {
   const rig = await start();
   const { settings } = rig;
