@@ -1,6 +1,7 @@
 /** MCP servers over streamable HTTP: what they may do to the worker, and what not. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { AgentProfile } from '@switchboard/contract';
 import { leakGuard, until } from '@switchboard/testkit';
 import { startHttpServer, startMcpRig } from './mcp-rig.ts';
 import type { HttpServer, McpRig, RigOptions } from './mcp-rig.ts';
@@ -33,6 +34,32 @@ test('tools are called over event streams and over plain JSON', async () => {
     assert.equal(await rig.call('echo', { text: 'héllo' }), 'héllo');
     assert.equal(await rig.failure('error'), 'ToolError: The MCP server failed: no such city');
   }
+});
+
+test('of servers that are replaced all at once, only the last 16 are kept', async () => {
+  const { rig } = await start();
+  const names = Array.from({ length: 20 }, (_, number) => `replaced${number}`);
+  rig.servers.update(
+    names.map((name) => ({ ...rig.settings, name })),
+    0,
+  );
+  await rig.servers.tried(10_000);
+  const tools = names.map((name) => {
+    const profile = AgentProfile.parse({ name: 'a', model: 'm', mcp_servers: [name] });
+    const echo = rig.servers.toolsFor(profile).tools.find((tool) => tool.name === `${name}_echo`);
+    assert.ok(echo);
+    return echo;
+  });
+  rig.servers.update([], 1_000_000);
+  const { signal } = new AbortController();
+  const context = { signal, run: 'r', requestId: 'r', callId: 'c' };
+  const outcomes = await Promise.allSettled(
+    tools.map((tool) => tool.run({ text: 'kept' }, context)),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    [...Array(4).fill('rejected'), ...Array(16).fill('fulfilled')],
+  );
 });
 
 test('a server killed in mid-call fails the call at once, and is found again', async () => {

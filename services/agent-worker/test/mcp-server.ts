@@ -80,7 +80,10 @@ function answer(message: Call, out: Out): void {
     });
   }
   if (method === 'tools/list') result(listed(params));
-  if (method === 'ping' && !flags.has('--no-ping')) result({});
+  if (method === 'ping') {
+    note('ping');
+    if (!flags.has('--no-ping')) result({});
+  }
   if (method === 'notifications/cancelled') {
     cancelled.push(params?.['requestId']);
     note('cancelled');
@@ -94,7 +97,7 @@ function call(id: unknown, params: Record<string, unknown>, out: Out): void {
   const input = params['arguments'] as Record<string, unknown>;
   const badly = BAD[name];
   if (badly !== undefined) {
-    badly(id, out);
+    badly(id, out, input);
     return;
   }
   if (name === 'grow') extraTool = true;
@@ -121,7 +124,7 @@ const PARTS_OF: Record<string, (input: Record<string, unknown>) => object> = {
 const asked = new Map<unknown, (answer: Call) => void>();
 
 /** What the others do. */
-const BAD: Record<string, (id: unknown, out: Out) => void> = {
+const BAD: Record<string, (id: unknown, out: Out, input: Record<string, unknown>) => void> = {
   hang: () => note('hang'),
   die: () => process.exit(3),
   garbage: (_id, out) => {
@@ -137,8 +140,8 @@ const BAD: Record<string, (id: unknown, out: Out) => void> = {
   'no-result': (id, out) => {
     out.message({ jsonrpc: '2.0', id, result: { content: 'not a list' } });
   },
-  error: (id, out) => {
-    out.message({ jsonrpc: '2.0', id, error: { code: -32_602, message: 'no such city' } });
+  error: (id, out, { code = -32_602, data }) => {
+    out.message({ jsonrpc: '2.0', id, error: { code, message: 'no such city', data } });
   },
   flood: (_id, out) => flood(out),
   /** Wants the worker's model, as if it had offered that. */

@@ -65,6 +65,7 @@ test('a hung call ends with its time, tells the server, and gives its slot back'
   assert.equal(await rig.call('echo', { text: 'next' }), 'next');
   const ids = JSON.parse(await rig.call('cancelled')) as unknown[];
   assert.equal(ids.length, 1);
+  assert.ok((await rig.diary()).includes('ping'));
   // The server lives: it was the tool that hung.
   assert.equal((await rig.pids()).length, 1);
 });
@@ -132,6 +133,19 @@ test('an answer that is malformed fails its call without waiting', async () => {
   assert.equal(await rig.failure('error'), 'ToolError: The MCP server failed: no such city');
   assert.match(await rig.call('deep'), /^\{"a":\[{100000}\]{100000}\}$/);
   assert.equal(await rig.call('echo', { text: 'fine' }), 'fine');
+});
+
+test('an error of the server is told in its words, also with a code that the SDK uses', async () => {
+  const rig = await start();
+  for (const code of [-32_000, -32_001]) {
+    for (const data of [undefined, null, 'late']) {
+      const failure = await rig.failure('error', { code, data });
+      assert.equal(failure, 'ToolError: The MCP server failed: no such city', `${code}`);
+    }
+  }
+  // It has answered: nobody asks whether it lives. What is sent arrives in its order.
+  assert.equal(await rig.call('echo', { text: 'fine' }), 'fine');
+  assert.ok(!(await rig.diary()).includes('ping'));
 });
 
 test('a line that never ends costs the connection, not the memory', async () => {
@@ -265,6 +279,16 @@ test('the end of the worker ends a server that stays, and what it has started', 
   for (const pid of pids) assert.equal(await lives(pid), false);
   const diary = await rig.diary();
   assert.ok(diary.includes('input ended') && diary.includes('SIGTERM'), diary.join('\n'));
+});
+
+test('the end of the worker waits for a replaced server that is being ended already', async () => {
+  const rig = await start({ flags: ['--stays'] });
+  const [pid] = await rig.pids();
+  assert.ok(pid);
+  rig.servers.update([], 0);
+  await until(async () => (await rig.diary()).includes('input ended'));
+  await rig.servers.close();
+  assert.equal(await lives(pid), false);
 });
 
 test('a changed file: what is the same stays, what is changed is kept for runs that have it', async () => {

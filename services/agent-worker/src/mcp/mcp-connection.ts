@@ -121,7 +121,7 @@ export class McpConnection {
       const limits = { signal: call.signal, timeout: this.#options.callTimeoutMs };
       return toolOutput(await this.#client.request(request, CallResult, limits));
     } catch (thrown) {
-      if (unanswered(thrown)) void this.#probe();
+      if (call.signal.aborted || unanswered(thrown)) void this.#probe();
       signal.throwIfAborted();
       throw this.#toolError(thrown);
     } finally {
@@ -167,19 +167,27 @@ export class McpConnection {
     if (!(thrown instanceof McpError)) {
       return new ToolError('The answer of the MCP server is no result of a tool.');
     }
-    const code: number = thrown.code;
-    if (code === TIMED_OUT) {
+    if (timedOut(thrown)) {
       return new ToolError(`The tool gave no answer in ${this.#options.callTimeoutMs} ms.`);
     }
-    if (code === CLOSED) return this.#lostError();
+    // A server that says the same of something behind it is still there.
+    const isGone = this.#client.transport === undefined;
+    if (isGone && thrown.code === CLOSED) return this.#lostError();
     return new ToolError(errorText(`The MCP server failed: ${wordsOf(thrown)}`));
   }
 }
 
-/** A call that was given up, by whomever, or whose answer could not be had. */
+/** A call whose time was over, or whose answer could not be had. */
 function unanswered(thrown: unknown): boolean {
-  if (!(thrown instanceof McpError)) return false;
-  return thrown.code === TIMED_OUT || thrown.code === NO_ANSWER;
+  return thrown instanceof McpError && (timedOut(thrown) || thrown.code === NO_ANSWER);
+}
+
+/** Only the SDK says how long it has waited: a server may answer with the same code. */
+function timedOut({ code, data }: McpError): boolean {
+  return (
+    code === TIMED_OUT &&
+    typeof (data as { timeout?: unknown } | null | undefined)?.timeout === 'number'
+  );
 }
 
 /** The SDK puts the code before the server's words, which a model has no use for. */
@@ -190,6 +198,6 @@ function wordsOf({ message }: McpError): string {
 function connectFault(thrown: unknown): string {
   if (thrown instanceof ServerFault) return thrown.message;
   if (!(thrown instanceof McpError)) return 'it does not speak a version of MCP that we know';
-  if (thrown.code === TIMED_OUT) return 'it does not answer';
+  if (timedOut(thrown)) return 'it does not answer';
   return `it refuses the connection (${thrown.code})`;
 }

@@ -38,6 +38,8 @@ export class McpServers implements ToolSource {
   #servers: ReadonlyMap<string, McpServer>;
   /** With the timer that ends each. */
   readonly #retired = new Map<McpServer, NodeJS.Timeout>();
+  /** Those whose end has begun: a close of the worker must know of them until it is over. */
+  readonly #closing = new Set<McpServer>();
 
   constructor(options: McpServersOptions) {
     this.#options = options;
@@ -92,7 +94,7 @@ export class McpServers implements ToolSource {
   /** Ends every server's connection and process. Resolves when they are gone. */
   async close(): Promise<void> {
     for (const timer of this.#retired.values()) clearTimeout(timer);
-    const all = [...this.#servers.values(), ...this.#retired.keys()];
+    const all = [...this.#servers.values(), ...this.#retired.keys(), ...this.#closing];
     await Promise.all(all.map((server) => server.close()));
   }
 
@@ -103,15 +105,18 @@ export class McpServers implements ToolSource {
   }
 
   #retire(server: McpServer, keptMs: number): void {
-    const end = (one: McpServer): void => {
-      clearTimeout(this.#retired.get(one));
-      // Until then a close of the worker must know of it.
-      void one.close().then(() => this.#retired.delete(one));
-    };
-    const timer = setTimeout(() => end(server), keptMs);
+    const timer = setTimeout(() => this.#end(server), keptMs);
     this.#retired.set(server, timer);
     const [oldest] = this.#retired.keys();
-    if (this.#retired.size > RETIRED_MAX && oldest !== undefined) end(oldest);
+    if (this.#retired.size > RETIRED_MAX && oldest !== undefined) this.#end(oldest);
+  }
+
+  #end(retired: McpServer): void {
+    clearTimeout(this.#retired.get(retired));
+    // At once: many are retired in one turn, and each must find another one to be the oldest.
+    this.#retired.delete(retired);
+    this.#closing.add(retired);
+    void retired.close().then(() => this.#closing.delete(retired));
   }
 }
 

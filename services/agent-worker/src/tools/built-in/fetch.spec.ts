@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -178,6 +179,22 @@ test('a server that never answers is left at once when the call is stopped', asy
   await assert.rejects(read(ours(), {}, stop.signal), reason);
 });
 
+test('the end of the tool ends a lookup that it waits for', async () => {
+  const begun = Promise.withResolvers<AbortSignal>();
+  const lookup = async (_host: string, stopped: AbortSignal): Promise<never> => {
+    begun.resolve(stopped);
+    await once(stopped, 'abort');
+    throw stopped.reason;
+  };
+  const tool = new FetchTool({ allow: ['ours.test'], lookup });
+  const { signal } = new AbortController();
+  const call = assert.rejects(tool.run({ url: 'http://ours.test/' }, { signal }), ToolError);
+  const stopped = await begun.promise;
+  await tool.close();
+  assert.equal(stopped.aborted, true);
+  await call;
+});
+
 test('entries of the list name hosts, wildcards and ports, and nothing else', () => {
   const list = readHosts(' Example.com, *.wild.test ,local.test:8080 ');
   const allows = (url: string): boolean => allowsHost(list, new URL(url));
@@ -209,12 +226,18 @@ test('entries of the list name hosts, wildcards and ports, and nothing else', ()
 test('no address of this machine, of a private network or of a special purpose is public', () => {
   const special =
     '0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 169.254.169.254 172.31.255.255 192.168.0.1 198.18.0.1 ' +
-    '224.0.0.1 255.255.255.255 :: ::1 fe80::1 fc00::1 ff02::1 ::ffff:10.0.0.1 ::ffff:8.8.8.8 ' +
-    '64:ff9b::a00:1 2002:a00:1:: 2001:db8::1 2001::1 localhost';
+    '168.63.129.16 224.0.0.1 255.255.255.255 :: ::1 fe80::1 fc00::1 ff02::1 ::ffff:10.0.0.1 ' +
+    '::ffff:8.8.8.8 64:ff9b::a00:1 2002:a00:1:: 2001:db8::1 2001::1 localhost';
   for (const address of ['', ...special.split(' ')]) {
     assert.equal(isPublicAddress(address), false, address);
   }
-  for (const address of ['8.8.8.8', '172.32.0.1', '100.128.0.1', '2606:4700::1111']) {
+  for (const address of [
+    '8.8.8.8',
+    '172.32.0.1',
+    '100.128.0.1',
+    '168.63.129.17',
+    '2606:4700::1111',
+  ]) {
     assert.equal(isPublicAddress(address), true, address);
   }
 });

@@ -5,7 +5,7 @@ import { OWN_TOOLS, ToolError } from '../tool.ts';
 import type { Tool } from '../tool.ts';
 import { allowsHost } from './host-list.ts';
 import { isPublicAddress } from './public-address.ts';
-import { isRefusal, lookUp, publicLookup } from './public-lookup.ts';
+import { isRefusal, nameLookup, publicLookup } from './public-lookup.ts';
 import type { Lookup } from './public-lookup.ts';
 
 export interface FetchToolOptions {
@@ -54,11 +54,16 @@ export class FetchTool implements Tool {
   readonly #allow: readonly string[];
   readonly #isPublic: (address: string) => boolean;
   readonly #agent: Agent;
+  readonly #closing = new AbortController();
 
-  constructor({ allow, isPublic = isPublicAddress, lookup = lookUp }: FetchToolOptions) {
+  constructor({ allow, isPublic = isPublicAddress, lookup = nameLookup() }: FetchToolOptions) {
     this.#allow = allow;
     this.#isPublic = isPublic;
-    const connect = { timeout: CONNECT_TIMEOUT_MS, lookup: publicLookup(lookup, isPublic) };
+    // A lookup is its connection's, which serves all who wait for the host: no single call ends it.
+    const connect = {
+      timeout: CONNECT_TIMEOUT_MS,
+      lookup: publicLookup(lookup, isPublic, this.#closing.signal),
+    };
     this.#agent = new Agent({ connect, connections: CONNECTIONS, maxHeaderSize: 16_384 });
   }
 
@@ -78,8 +83,9 @@ export class FetchTool implements Tool {
     throw new ToolError(`It redirects more than ${REDIRECTS_MAX} times.`);
   }
 
-  /** Breaks off what is being read. */
+  /** Breaks off what is being read, or looked up. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#agent.destroy();
   }
 

@@ -1,12 +1,17 @@
 /** Which addresses are the open internet's, and not this machine's or a private network's. */
 import { BlockList, isIP } from 'node:net';
 
-/** From IANA's registry of special-purpose IPv4 addresses, multicast and reserved ones included. */
+/**
+ * From IANA's registry of special-purpose IPv4 addresses, multicast and reserved ones included; and
+ * the address at which Azure's platform answers its machines, though the registry knows it as any
+ * other.
+ */
 const SPECIAL_V4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
