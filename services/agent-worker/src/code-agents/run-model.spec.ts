@@ -99,7 +99,7 @@ test('a model that nothing names is the agent’s own failure, in words for its 
   const run = stage.start(({ messages }, { model }) => model.stream({ messages }), {
     profile: { model: '' },
   });
-  await assert.rejects(run.next(), { code: 'agent_failed', message: /names a model/ });
+  await assert.rejects(collect(run), { code: 'agent_failed', message: /names a model/ });
 });
 
 test('the agent’s defaults and its bound on tokens are in every call of a model', async () => {
