@@ -127,6 +127,23 @@ test('a run that takes too long is a time-out, and its module and its call of a 
   );
 });
 
+test('a module that hangs on a call that it has half read is accounted for that call', async () => {
+  const provider = new ScriptedProvider([HELLO]);
+  const never = deferred();
+  const run = stage.start(
+    async function* ({ messages }, { model }) {
+      await model.stream({ messages }).next();
+      yield '';
+      await never.promise;
+    },
+    { provider, profile: { timeout: 0.05 }, stopMs: 1 },
+  );
+  const { value: used } = await run.next();
+  assert.ok(used?.type === 'usage' && used.usage.completion_tokens === 1);
+  await assert.rejects(run.next(), { code: 'run_timeout' });
+  never.resolve();
+});
+
 test('a cancel ends the call of a model at once, also while the reader holds the run', async () => {
   const provider = new ScriptedProvider([HELLO]);
   const run = stage.start(({ messages }, { model }) => model.stream({ messages }), { provider });

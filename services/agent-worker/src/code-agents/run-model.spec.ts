@@ -111,6 +111,40 @@ test('the agent’s defaults and its bound on tokens are in every call of a mode
   assert.deepEqual([body?.['max_tokens'], body?.['temperature']], [20, 0.1]);
 });
 
+test('a call that the module leaves half read has cost something, whatever the run’s end', async () => {
+  for (const fails of [false, true]) {
+    const provider = new ScriptedProvider([HELLO, HELLO, USED]);
+    const run = stage.start(
+      async function* ({ messages }, { model }) {
+        await model.stream({ messages }).next();
+        const body = JSON.stringify({ messages, stream: true });
+        const response = await model.fetch('http://any/v1/chat/completions', {
+          method: 'POST',
+          body,
+        });
+        await response.body?.getReader().read();
+        yield '';
+        if (fails) throw new AgentError('No.');
+      },
+      { provider },
+    );
+    const events: RunEvent[] = [];
+    const read = async (): Promise<void> => {
+      for await (const event of run) events.push(event);
+    };
+    if (fails) await assert.rejects(read, { message: 'No.' });
+    else await read();
+    const used = events.find((event) => event.type === 'usage');
+    assert.equal(used?.estimated, true);
+    assert.ok(used.usage.prompt_tokens > 0 && used.usage.completion_tokens >= 2);
+    const line = stage.over.pop();
+    assert.deepEqual(
+      [provider.closed, line !== undefined && 'calls' in line && line.calls],
+      [2, 2],
+    );
+  }
+});
+
 test('tokens of all calls are added up, those spent elsewhere too, and said before a failure', async () => {
   const run = stage.start(async function* ({ messages }, { model }) {
     const answer = yield* model.stream({ messages });
