@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
-import { collect, startRig } from './worker-rig.ts';
+import type { RunEvent } from '@switchboard/contract';
+import { OpenAiProvider } from '../src/llm/openai-provider.ts';
+import { collect, portOf, startRig } from './worker-rig.ts';
 import type { Rig } from './worker-rig.ts';
 
 let rig: Rig;
@@ -57,4 +61,38 @@ test('a tool call comes through in both shapes', async () => {
 test('the request id of the run is the request id at the provider', async () => {
   await collect(rig.run('tokens=1', { requestId: 'request-to-find' }));
   assert.equal((await rig.records('request-to-find')).length, 1);
+});
+
+test('an answer without a stream shows that it is alive with every piece, blank ones too', async () => {
+  let response: ServerResponse | undefined;
+  const server = createServer((_request, opened) => {
+    response = opened;
+    opened.writeHead(200, { 'content-type': 'application/json' }).write(' ');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const baseUrl = `http://127.0.0.1:${portOf(server)}/v1`;
+  const provider = new OpenAiProvider({ baseUrl, apiKey: undefined, connections: 1 });
+  const choice = { message: { content: 'hi' }, finish_reason: 'stop' };
+  let pieces = 0;
+  // The next piece is sent when the one before has been noticed.
+  const onPiece = (): void => {
+    pieces += 1;
+    if (pieces < 5) response?.write(' ');
+    else if (pieces === 5) response?.end(JSON.stringify({ choices: [choice] }));
+  };
+  const body = { model: 'm', messages: [], stream: false };
+  // Without a sign of life the rest never comes.
+  const signal = AbortSignal.timeout(10_000);
+  const answer = await provider.open({ body, requestId: 'request-1', signal, onPiece });
+  const events: RunEvent[] = [];
+  try {
+    assert.equal(await answer.read(events), false);
+  } finally {
+    answer.close();
+    await provider.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  assert.equal(text(events), 'hi');
+  assert.ok(pieces >= 6, `${pieces} pieces`);
 });

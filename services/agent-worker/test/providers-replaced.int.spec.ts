@@ -87,4 +87,24 @@ test('an endpoint that stays as it was keeps its connection, another of its name
   await until(async () => (await sockets()) === 0, { what: 'its connection to be closed' });
 });
 
+test('new prices are for runs that begin from now on, and leave the endpoint as it is', async () => {
+  const call = { provider: 'one', body: { model: 'm', messages: [], stream: true } };
+  const used = { prompt_tokens: 1_000_000, completion_tokens: 0, total_tokens: 1_000_000 };
+  const costs = (provider: ChatProvider) => provider.cost?.(call, used);
+  providers.replace([endpoint('one', { prices: { m: { input: 2, output: 0 } } })]);
+  const lease = providers.lease();
+  const ill = 'sim/error=500';
+  for (let failures = 0; failures < 5; failures += 1) {
+    await assert.rejects(open(lease, 'one', ill), { code: 'provider_error' });
+  }
+  const running = await open(lease, 'one', 'sim/tokens=2');
+  providers.replace([endpoint('one', { prices: { m: { input: 3, output: 0 } } })]);
+  assert.deepEqual([costs(lease), costs(providers)], [2, 3]);
+  const [state] = providers.states;
+  assert.equal(state?.running, 1, 'the bound holds for calls of before, too');
+  assert.deepEqual(Object.fromEntries(state?.circuits ?? []), { [ill]: 'open' });
+  await readAll(running);
+  lease.release();
+});
+
 leakGuard();

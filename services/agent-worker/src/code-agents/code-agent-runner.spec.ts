@@ -5,7 +5,7 @@ import { AgentError } from '@switchboard/agent';
 import type { Agent } from '@switchboard/agent';
 import type { RunEvent } from '@switchboard/contract';
 import { deferred } from '@switchboard/testkit';
-import { HELLO, ModuleStage, ScriptedProvider, collect } from '../../test/module-stage.ts';
+import { HELLO, ModuleStage, ScriptedProvider, collect, usage } from '../../test/module-stage.ts';
 
 let stage: ModuleStage;
 beforeEach(() => {
@@ -18,7 +18,7 @@ test('what a module throws ends its run as agent_failed, and says nothing of it 
     throw new TypeError('PRIVATE');
   });
   assert.deepEqual(await run.next(), { value: { type: 'text.delta', text: 'half' }, done: false });
-  await assert.rejects(run.next(), {
+  await assert.rejects(collect(run), {
     code: 'agent_failed',
     message: 'The agent poet failed.',
   });
@@ -30,13 +30,31 @@ test('what a module throws ends its run as agent_failed, and says nothing of it 
   assert.equal(JSON.stringify(stage.lines).includes('PRIVATE'), false);
 });
 
+test('a run that fails before it calls a model says that it has used nothing', async () => {
+  const run = stage.start(async function* () {
+    yield 'half';
+    throw new Error('x');
+  });
+  const events: RunEvent[] = [];
+  await assert.rejects(
+    async () => {
+      for await (const event of run) events.push(event);
+    },
+    { code: 'agent_failed' },
+  );
+  assert.deepEqual(events, [
+    { type: 'text.delta', text: 'half' },
+    { type: 'usage', usage: usage(0, 0) },
+  ]);
+});
+
 test('an AgentError is the caller’s to read: its code, message, field and time', async () => {
   const run = stage.start(async function* () {
     yield '';
     const details = { code: 'agent_unavailable', retryAfter: 2, param: 'messages' } as const;
     throw new AgentError('The weather service\nis away.', details);
   });
-  await assert.rejects(run.next(), {
+  await assert.rejects(collect(run), {
     code: 'agent_unavailable',
     message: 'The weather service is away.',
     param: 'messages',
@@ -49,7 +67,7 @@ test('an AgentError of a version that we do not know is agent_failed', async () 
     yield '';
     throw Object.assign(new AgentError('No.'), { code: 'worker_lost', retryAfter: 'soon' });
   });
-  await assert.rejects(run.next(), {
+  await assert.rejects(collect(run), {
     code: 'agent_failed',
     message: 'No.',
     retryAfterMs: undefined,
@@ -58,11 +76,11 @@ test('an AgentError of a version that we do not know is agent_failed', async () 
 
 test('a module that is no async generator, or throws at once, fails its run alone', async () => {
   const none = (() => undefined) as unknown as Agent['run'];
-  await assert.rejects(stage.start(none).next(), { code: 'agent_failed' });
+  await assert.rejects(collect(stage.start(none)), { code: 'agent_failed' });
   const throwing = (() => {
     throw new Error('x');
   }) as Agent['run'];
-  await assert.rejects(stage.start(throwing).next(), { code: 'agent_failed' });
+  await assert.rejects(collect(stage.start(throwing)), { code: 'agent_failed' });
 });
 
 test('text, reasoning and calls come in the order they are yielded, and one end', async () => {
@@ -107,6 +125,23 @@ test('a run that takes too long is a time-out, and its module and its call of a 
     ['usage'],
     'what was cut off is accounted',
   );
+});
+
+test('a module that hangs on a call that it has half read is accounted for that call', async () => {
+  const provider = new ScriptedProvider([HELLO]);
+  const never = deferred();
+  const run = stage.start(
+    async function* ({ messages }, { model }) {
+      await model.stream({ messages }).next();
+      yield '';
+      await never.promise;
+    },
+    { provider, profile: { timeout: 0.05 }, stopMs: 1 },
+  );
+  const { value: used } = await run.next();
+  assert.ok(used?.type === 'usage' && used.usage.completion_tokens === 1);
+  await assert.rejects(run.next(), { code: 'run_timeout' });
+  never.resolve();
 });
 
 test('a cancel ends the call of a model at once, also while the reader holds the run', async () => {
@@ -194,7 +229,7 @@ test('a module that yields nothing for ever lets others run, and ends', async ()
   const run = stage.start(async function* () {
     for (;;) yield '';
   });
-  await assert.rejects(run.next(), { code: 'agent_failed', message: /said too often/ });
+  await assert.rejects(collect(run), { code: 'agent_failed', message: /said too often/ });
   clearInterval(count);
   assert.ok(turns > 0, 'the event loop had no turn');
 });

@@ -101,8 +101,8 @@ export class CodeAgentRunner {
       await stop(thrown);
       if (context.signal.aborted) throw thrown;
       account.end(thrown instanceof SwitchboardError ? thrown.code : 'internal_error');
-      // What failed has cost something, too.
-      const used = account.takeEvent();
+      // What failed has cost something, too, or nothing at all.
+      const used = account.takeFinal();
       if (used !== undefined) yield used;
       throw thrown;
     } finally {

@@ -85,6 +85,7 @@ export class CodeRun {
       clearTimeout(timer);
     }
     if (this.#isOver) return;
+    this.#model.close();
     const { run, requestId, log, abandon } = this.#options.context;
     abandon?.(this.end);
     log.warn({ run, requestId, agent: this.#agent }, 'an agent in code goes on after its run');
@@ -101,6 +102,7 @@ export class CodeRun {
       throw failureOf(thrown, this.#agent, this.#model.failure);
     } finally {
       this.#isOver = true;
+      this.#model.close();
       this.#outbox.close();
     }
   }

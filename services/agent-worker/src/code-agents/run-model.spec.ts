@@ -99,7 +99,7 @@ test('a model that nothing names is the agent’s own failure, in words for its 
   const run = stage.start(({ messages }, { model }) => model.stream({ messages }), {
     profile: { model: '' },
   });
-  await assert.rejects(run.next(), { code: 'agent_failed', message: /names a model/ });
+  await assert.rejects(collect(run), { code: 'agent_failed', message: /names a model/ });
 });
 
 test('the agent’s defaults and its bound on tokens are in every call of a model', async () => {
@@ -109,6 +109,40 @@ test('the agent’s defaults and its bound on tokens are in every call of a mode
   await collect(stage.start(ask, { provider, profile }));
   const body = provider.calls[0]?.body;
   assert.deepEqual([body?.['max_tokens'], body?.['temperature']], [20, 0.1]);
+});
+
+test('a call that the module leaves half read has cost something, whatever the run’s end', async () => {
+  for (const fails of [false, true]) {
+    const provider = new ScriptedProvider([HELLO, HELLO, USED]);
+    const run = stage.start(
+      async function* ({ messages }, { model }) {
+        await model.stream({ messages }).next();
+        const body = JSON.stringify({ messages, stream: true });
+        const response = await model.fetch('http://any/v1/chat/completions', {
+          method: 'POST',
+          body,
+        });
+        await response.body?.getReader().read();
+        yield '';
+        if (fails) throw new AgentError('No.');
+      },
+      { provider },
+    );
+    const events: RunEvent[] = [];
+    const read = async (): Promise<void> => {
+      for await (const event of run) events.push(event);
+    };
+    if (fails) await assert.rejects(read, { message: 'No.' });
+    else await read();
+    const used = events.find((event) => event.type === 'usage');
+    assert.equal(used?.estimated, true);
+    assert.ok(used.usage.prompt_tokens > 0 && used.usage.completion_tokens >= 2);
+    const line = stage.over.pop();
+    assert.deepEqual(
+      [provider.closed, line !== undefined && 'calls' in line && line.calls],
+      [2, 2],
+    );
+  }
 });
 
 test('tokens of all calls are added up, those spent elsewhere too, and said before a failure', async () => {

@@ -92,10 +92,12 @@ const WHOLE_MAX_BYTES = 32 * 1024 * 1024;
 export class WholeAnswer implements Answer {
   readonly #reader: BodyReader;
   readonly #events: ChunkEvents;
+  readonly #onPiece: (() => void) | undefined;
 
-  constructor(reader: BodyReader, events: ChunkEvents) {
+  constructor(reader: BodyReader, events: ChunkEvents, onPiece?: () => void) {
     this.#reader = reader;
     this.#events = events;
+    this.#onPiece = onPiece;
   }
 
   async read(into: RunEvent[]): Promise<boolean> {
@@ -119,6 +121,7 @@ export class WholeAnswer implements Answer {
       for (;;) {
         const piece = await this.#reader.read();
         if (piece === undefined) return Buffer.concat(pieces).toString('utf8');
+        this.#onPiece?.();
         pieces.push(piece);
         bytes += piece.length;
         if (bytes > WHOLE_MAX_BYTES)

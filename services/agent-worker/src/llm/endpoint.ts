@@ -1,10 +1,9 @@
 import { SwitchboardError } from '@switchboard/contract';
-import type { Price, RunEvent, Usage } from '@switchboard/contract';
+import type { Price, RunEvent } from '@switchboard/contract';
 import type { Answer, ChatCall } from '../runner/chat-provider.ts';
 import { ProviderFailure } from '../runner/provider-failure.ts';
 import type { CircuitName, Trial } from './circuit.ts';
 import { Circuits } from './circuits.ts';
-import { costOf } from './cost.ts';
 import { OpenAiProvider } from './openai-provider.ts';
 import type { OpenAiProviderOptions } from './openai-provider.ts';
 import { Places } from './places.ts';
@@ -14,6 +13,9 @@ export interface EndpointOptions extends OpenAiProviderOptions {
   /** By the provider's name of the model. */
   readonly prices: Readonly<Record<string, Price>>;
 }
+
+/** What its calls are made with; its prices may change while they are under way. */
+export type EndpointConnection = Omit<EndpointOptions, 'prices'>;
 
 export interface EndpointLog {
   warn(fields: object, message: string): void;
@@ -29,16 +31,16 @@ export interface EndpointState {
   readonly waiting: number;
 }
 
-/** A model endpoint with its bound, its circuit breakers and its prices. */
+/** A model endpoint with its bound and its circuit breakers. */
 export class Endpoint {
-  readonly options: EndpointOptions;
+  readonly options: EndpointConnection;
   readonly #provider: OpenAiProvider;
   readonly #places: Places;
   readonly #circuits: Circuits;
   #retired = false;
 
   /** @param nowMs Of the circuits: a clock that nobody sets. */
-  constructor(options: EndpointOptions, log: EndpointLog, nowMs?: () => number) {
+  constructor(options: EndpointConnection, log: EndpointLog, nowMs?: () => number) {
     this.options = options;
     this.#provider = new OpenAiProvider(options);
     this.#places = new Places(options.connections);
@@ -74,12 +76,6 @@ export class Endpoint {
       visit.failed(thrown);
       throw thrown;
     }
-  }
-
-  cost(model: string, usage: Usage): number | undefined {
-    const { prices } = this.options;
-    const price = Object.hasOwn(prices, model) ? prices[model] : undefined;
-    return price === undefined ? undefined : costOf(price, usage);
   }
 
   /** No new calls will come: its connections are closed when the last call has ended. */

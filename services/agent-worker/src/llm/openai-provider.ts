@@ -88,7 +88,9 @@ export class OpenAiProvider implements ChatProvider {
       throw webPage();
     }
     const events = this.#api.events(this.#secrets);
-    return call.body.stream ? new StreamedAnswer(reader, events) : new WholeAnswer(reader, events);
+    return call.body.stream
+      ? new StreamedAnswer(reader, events)
+      : new WholeAnswer(reader, events, call.onPiece);
   }
 
   /** Closes every connection. Open answers break off. */

@@ -12,6 +12,8 @@ export interface ChatCall {
   readonly signal: AbortSignal;
   /** Called when the request goes out: a call that waited in vain has cost nothing. */
   readonly onSend?: (() => void) | undefined;
+  /** Called for each piece of an answer that is not streamed, blank ones too: it is alive. */
+  readonly onPiece?: (() => void) | undefined;
 }
 
 export interface ProviderRequest {

@@ -104,19 +104,21 @@ export class ModelTurn implements Answer {
       meter.sent();
       account.calls += 1;
     };
+    const onPiece = (): void => {
+      timer.received();
+      timer.waiting();
+    };
     const { requestId } = context;
     let answer: Answer;
     try {
-      answer = await provider.open({ ...choice, requestId, signal, onSend });
+      answer = await provider.open({ ...choice, requestId, signal, onSend, onPiece });
     } catch (thrown) {
       if (!signal.aborted) meter.refused();
       throw thrown;
     }
-    // Without a stream the headers are the first sign of life; silence after them is idleness.
-    if (!choice.body.stream) {
-      timer.received();
-      timer.waiting();
-    }
+    // Without a stream the headers are the first sign of life, and each piece of the body is
+    // another: some endpoints send blanks while they work. Silence after one is idleness.
+    if (!choice.body.stream) onPiece();
     return answer;
   }
 

@@ -4,12 +4,12 @@ import type { AgentProfile } from '@switchboard/contract';
 export interface RunLimits {
   /** From asking a model, retries included, to its first token. */
   readonly firstTokenMs: number;
-  /** Longest wait for the provider between two tokens. */
+  /** Longest wait for the provider between two tokens, or two pieces of an unstreamed answer. */
   readonly idleMs: number;
   readonly runMs: number;
 }
 
-/** Without a stream the whole answer comes at once: only the limit of the run is for that. */
+/** Without a stream nothing need come before the answer is whole: that has the run's limit. */
 export function limitsOf(profile: AgentProfile, stream: boolean): RunLimits {
   const runMs = profile.timeout * 1_000;
   return {

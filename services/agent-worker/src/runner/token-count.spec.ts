@@ -100,6 +100,21 @@ describe('TokenCounter', () => {
     await assert.rejects(counter.count([['d']], 1, stop.signal), /gone/);
   });
 
+  it('T4: what one count throws is its own failure, and others go on', async () => {
+    const { counter } = words();
+    const broken = {
+      *[Symbol.iterator]() {
+        yield 'a';
+        throw new RangeError('too wide');
+      },
+    };
+    const before = total(counter, 'b '.repeat(5_000));
+    const failed = counter.count([broken], Infinity, never);
+    const behind = total(counter, 'c d');
+    await assert.rejects(failed, /too wide/);
+    assert.deepEqual(await Promise.all([before, behind, total(counter, 'e')]), [5_000, 2, 1]);
+  });
+
   it("counts as OpenAI's models do, special tokens as the text that they look like", async () => {
     const counter = new TokenCounter();
     assert.equal(await total(counter, 'hello world'), 2);

@@ -41,6 +41,7 @@ interface Job {
  *   {@link STRETCH_MS} and one piece. Runs take turns, a piece each.
  * - T2: no texts are kept, only digests of pieces, and rare words; a bounded number of both.
  * - T3: the tokenizer is loaded when something is counted for the first time.
+ * - T4: what counting one run's texts throws ends that count, and no other.
  */
 export class TokenCounter {
   readonly #load: () => Promise<CountText>;
@@ -56,7 +57,7 @@ export class TokenCounter {
   /**
    * The tokens of each group, in order. It stops when all together are more than `most`: the last
    * sum is then too small, and groups that follow have none.
-   * @throws the signal's reason
+   * @throws the signal's reason; what the groups or the tokenizer throw
    */
   async count(
     groups: Iterable<Iterable<Countable>>,
@@ -110,8 +111,13 @@ export class TokenCounter {
   #next(tokenizer: CountText): void {
     const job = this.#jobs.shift();
     if (job === undefined || job.signal.aborted) return;
-    if (this.#advance(job, tokenizer)) this.#jobs.push(job);
-    else job.resolve(job.sums);
+    try {
+      if (this.#advance(job, tokenizer)) this.#jobs.push(job);
+      else job.resolve(job.sums);
+    } catch (thrown) {
+      // T4
+      job.reject(thrown);
+    }
   }
 
   /** Counts one piece. False: it was the last. */

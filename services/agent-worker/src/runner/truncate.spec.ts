@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { TurnMessage } from '@switchboard/contract';
 import type { ProviderRequest } from './chat-provider.ts';
 import { TokenCounter } from './token-count.ts';
+import type { Countable } from './token-count.ts';
 import { fitContext } from './truncate.ts';
 
 const signal = new AbortController().signal;
@@ -82,6 +83,32 @@ describe('fitContext', () => {
     assert.equal((await kept([seen('high'), user('a')])).length, 1);
     // Text that only looks like one is counted.
     assert.equal((await kept([user(`data: ${LONG}${LONG}`), user('a')])).length, 1);
+  });
+
+  it('takes a message with more fields than a call takes arguments, and others meanwhile', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`f${n}`, 0]));
+    // Of two bytes a character, so that it is left to the counter whether it fits.
+    const content = '\u{e9}'.repeat(500);
+    const wide: TurnMessage = { role: 'user', wide: fields, content };
+    const [one, other] = await Promise.all([
+      kept([user(LONG), wide, user('a')]),
+      kept([user(LONG), user(LONG)]),
+    ]);
+    assert.deepEqual(one, [content, 'a']);
+    assert.deepEqual(other, [LONG]);
+  });
+
+  it('lets others have their turn while it goes through values without a text', async () => {
+    const zeros: TurnMessage = { ...user(LONG), zeros: [Array.from({ length: 100_000 }, () => 0)] };
+    const pieces: (readonly Countable[])[] = [];
+    const recorder = {
+      count: (groups: Iterable<Iterable<Countable>>) => {
+        for (const group of groups) pieces.push([...group]);
+        return Promise.resolve(pieces.map(() => 0));
+      },
+    };
+    await fitContext(request([zeros, user(LONG)]), AUTO, { counter: recorder, signal });
+    assert.ok(pieces.flat().length > 100_000, `${pieces.flat().length} pieces`);
   });
 
   it('leaves out no call without its result, keeps the order, fits, and is the same again', async () => {

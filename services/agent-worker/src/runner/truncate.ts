@@ -90,9 +90,12 @@ function* countables(values: readonly unknown[]): Generator<Countable> {
       } else if (isObject(inner)) {
         yield PART_TOKENS;
         if (isObject(inner['image_url'])) yield imageTokens(inner['image_url']);
-        else waiting.push(...Object.values(inner));
-      } else if (Array.isArray(inner)) {
-        for (const element of inner) waiting.push(element);
+        // One by one: an object may have more fields than a call takes arguments.
+        else for (const field of Object.values(inner)) waiting.push(field);
+      } else {
+        if (Array.isArray(inner)) for (const element of inner) waiting.push(element);
+        // However many values have no text, the counter need not go through all in one turn.
+        yield 0;
       }
     }
   }
