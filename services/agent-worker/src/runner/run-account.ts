@@ -53,8 +53,14 @@ export class RunAccount {
 
   /** The total so far as an event; undefined when nothing was added since it was last taken. */
   takeEvent(): UsageEvent | undefined {
-    if (this.#usage === undefined || !this.#isUnsaid) return undefined;
+    if (!this.#isUnsaid) return undefined;
     this.#isUnsaid = false;
+    return this.total;
+  }
+
+  /** The same, whether it was taken or not; undefined when nothing was added. */
+  get total(): UsageEvent | undefined {
+    if (this.#usage === undefined) return undefined;
     return {
       type: 'usage',
       usage: this.#usage,
