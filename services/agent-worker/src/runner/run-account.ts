@@ -45,7 +45,9 @@ export class RunAccount {
 
   /** A call is over. */
   add({ usage, cost, estimated }: CallUsage): void {
-    this.#usage = this.#usage === undefined ? usage : sum(this.#usage, usage);
+    // A copy: a module has the usage of its calls, and may change it.
+    const own = structuredClone(usage);
+    this.#usage = this.#usage === undefined ? own : sum(this.#usage, own);
     if (cost !== undefined) this.#cost = (this.#cost ?? 0) + cost;
     if (estimated === true) this.#isEstimated = true;
     this.#isUnsaid = true;
