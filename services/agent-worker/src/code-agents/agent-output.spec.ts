@@ -18,6 +18,8 @@ test('what is no event is agent_failed, by the agent’s name and without the va
     { type: 'tool_call', id: 'PRIVATE', name: 'look' },
     { type: 'usage', usage: { prompt_tokens: 1 } },
     { type: 'usage', usage: { prompt_tokens: NaN, completion_tokens: 1, total_tokens: 1 } },
+    { type: 'usage', usage: { prompt_tokens: 1n, completion_tokens: 1, total_tokens: 1 } },
+    { type: 'usage', usage: { prompt_tokens: 1e300, completion_tokens: 1, total_tokens: 1 } },
   ]) {
     assert.throws(
       () => none().take(bad),
@@ -28,6 +30,51 @@ test('what is no event is agent_failed, by the agent’s name and without the va
       },
     );
   }
+});
+
+test('of a usage its numbers are taken, as they are then, and nothing else', () => {
+  const taken: object[] = [];
+  const output = new AgentOutput('poet', (usage) => void taken.push(usage));
+  const details: Record<string, unknown> = {
+    cached_tokens: 2,
+    audio_tokens: null,
+    note: 'PRIVATE',
+  };
+  const usage: Record<string, unknown> = {
+    prompt_tokens: 5,
+    completion_tokens: 0,
+    total_tokens: 5,
+    prompt_tokens_details: details,
+    completion_tokens_details: 'none',
+    secret: 'PRIVATE',
+    big: 1n,
+  };
+  usage['self'] = usage;
+  details['reasoning_tokens'] = -1;
+  output.take({ type: 'usage', usage });
+  usage['prompt_tokens'] = 7;
+  details['cached_tokens'] = 3;
+  output.take({ type: 'usage', usage });
+  const rest = { completion_tokens: 0, total_tokens: 5 };
+  assert.deepEqual(taken, [
+    { prompt_tokens: 5, ...rest, prompt_tokens_details: { cached_tokens: 2 } },
+    { prompt_tokens: 7, ...rest, prompt_tokens_details: { cached_tokens: 3 } },
+  ]);
+});
+
+test('a usage that says another number each time is taken at its first word', () => {
+  const taken: object[] = [];
+  const output = new AgentOutput('poet', (usage) => void taken.push(usage));
+  let asked = 0;
+  const usage = {
+    get prompt_tokens() {
+      return (asked += 1) === 1 ? 1 : NaN;
+    },
+    completion_tokens: 1,
+    total_tokens: 2,
+  };
+  output.take({ type: 'usage', usage });
+  assert.deepEqual(taken, [{ prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }]);
 });
 
 test('an answer, a row of outputs and a list of calls have their bounds', () => {

@@ -6,6 +6,16 @@ const ANSWER_CHARS_MAX = 32 * 1024 * 1024;
 /** Most that one run may yield: an endless loop of nothing is an end, too. */
 const OUTPUTS_MAX = 250_000;
 const CALLS_MAX = 128;
+/** OpenAI's fields of a usage that may be left out, and what stands in them. */
+const DETAILS = {
+  prompt_tokens_details: ['cached_tokens', 'cache_write_tokens', 'audio_tokens'],
+  completion_tokens_details: [
+    'reasoning_tokens',
+    'audio_tokens',
+    'accepted_prediction_tokens',
+    'rejected_prediction_tokens',
+  ],
+} as const;
 
 export interface OutputLimits {
   readonly answerChars: number;
@@ -51,8 +61,7 @@ export class AgentOutput {
       case 'tool_call':
         return this.#toolCall(output);
       case 'usage':
-        if (!isUsage(output['usage'])) throw this.#failure('yielded a usage that is none');
-        this.#onUsage(output['usage']);
+        this.#usage(output['usage']);
         return undefined;
       default:
         throw this.#failure('yielded an event of an unknown type');
@@ -76,6 +85,12 @@ export class AgentOutput {
     if (typeof text !== 'string') throw this.#failure('yielded an event whose text is none');
     this.#count(text.length);
     return text === '' ? undefined : { type, text };
+  }
+
+  #usage(said: unknown): void {
+    const usage = usageOf(said);
+    if (usage === undefined) throw this.#failure('yielded a usage that is none');
+    this.#onUsage(usage);
   }
 
   #toolCall({ id, name, arguments: args }: Fields): RunEvent {
@@ -110,12 +125,40 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'an array' : typeof value;
 }
 
-function isUsage(value: unknown): value is Usage {
-  return (
-    isObject(value) &&
-    ['prompt_tokens', 'completion_tokens', 'total_tokens'].every((name) => {
-      const count = value[name];
-      return typeof count === 'number' && Number.isFinite(count) && count >= 0;
-    })
-  );
+/**
+ * The numbers of a usage, as they are now: the module may go on counting in the same object.
+ * Undefined: it has not those that every usage has.
+ */
+function usageOf(said: unknown): Usage | undefined {
+  if (!isObject(said)) return undefined;
+  const prompt = countOf(said['prompt_tokens']);
+  const completion = countOf(said['completion_tokens']);
+  const total = countOf(said['total_tokens']);
+  if (prompt === undefined || completion === undefined || total === undefined) return undefined;
+  const usage: Usage = {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: total,
+  };
+  for (const [name, fields] of Object.entries(DETAILS)) {
+    const details = countsOf(said[name], fields);
+    if (details !== undefined) usage[name] = details;
+  }
+  return usage;
+}
+
+/** Undefined: there is none. */
+function countsOf(said: unknown, names: readonly string[]): object | undefined {
+  if (!isObject(said)) return undefined;
+  const counts = names.flatMap((name) => {
+    const count = countOf(said[name]);
+    return count === undefined ? [] : [[name, count] as const];
+  });
+  return counts.length === 0 ? undefined : Object.fromEntries(counts);
+}
+
+/** Not more than can be added up: what is no number any more would be null in the event. */
+function countOf(value: unknown): number | undefined {
+  const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  return isCount ? value : undefined;
 }

@@ -93,6 +93,8 @@ export class CodeAgentRunner {
       }
       signal.throwIfAborted();
       const end = await run.end;
+      // What the module has left open is closed, and counts.
+      await stop(new Error('the run is over'));
       account.end('completed');
       const used = account.takeEvent();
       if (used !== undefined) yield used;

@@ -15,7 +15,7 @@ export interface OpenCallOptions {
   readonly body: ProviderRequest;
   readonly provider: ChatProvider;
   readonly context: RunnerContext;
-  /** Ends the call. */
+  /** Ends and closes the call. */
   readonly signal: AbortSignal;
   /** The run's. */
   readonly account: RunAccount;
@@ -29,13 +29,16 @@ export interface OpenCallOptions {
 /**
  * One call of a model that a module makes: with the time-outs of its own, and counted by itself
  * before it is added to the run's account, as the module is told what it used.
+ *
+ * - O1: it is closed when its signal aborts, whether somebody reads it or not: a module may hang,
+ *   or never look at an answer again, and its place at the provider is not to wait for that.
+ * - O2: whatever closes it, and whenever, it is in the run's account once.
  */
 export class OpenCall implements Answer {
   readonly #options: OpenCallOptions;
   readonly #timer: RunTimer;
   readonly #account: RunAccount;
   readonly #turn: Answer;
-  #used: CallUsage | undefined;
   #failure: SwitchboardError | undefined;
   #isClosed = false;
 
@@ -43,6 +46,9 @@ export class OpenCall implements Answer {
     this.#options = options;
     const { profile, body, provider, context, counter, random, signal } = options;
     const timer = new RunTimer(limitsOf(profile, body.stream), signal);
+    // Behind the timer's own listener: the provider is to hear why it is given up, and then to be
+    // closed.
+    signal.addEventListener('abort', this.#onAbort, { once: true });
     const account = new RunAccount(context, profile.name);
     this.#timer = timer;
     this.#account = account;
@@ -56,20 +62,21 @@ export class OpenCall implements Answer {
     }
   }
 
-  /** What it has used, all tries together; known when the answer is whole, or closed. */
+  /** What it has used so far, all tries together; final when the answer is whole, or closed. */
   get used(): CallUsage | undefined {
-    return this.#used;
+    return this.#account.total;
   }
 
   async read(into: RunEvent[]): Promise<boolean> {
     try {
-      const more = await this.#turn.read(into);
-      if (!more) this.#used = into.findLast((event) => event.type === 'usage');
-      return more;
+      return await this.#turn.read(into);
     } catch (thrown) {
-      if (thrown instanceof SwitchboardError) this.#failure = thrown;
+      const { aborted, reason } = this.#timer.signal;
+      // What is closed while it is being read may fail in words of its own.
+      const failure: unknown = aborted ? reason : thrown;
+      if (failure instanceof SwitchboardError) this.#failure = failure;
       this.close();
-      throw thrown;
+      throw failure;
     }
   }
 
@@ -78,12 +85,17 @@ export class OpenCall implements Answer {
     this.#isClosed = true;
     this.#turn.close();
     this.#timer.close();
-    const { account, onClosed } = this.#options;
-    this.#used ??= this.#account.takeEvent();
-    if (this.#used !== undefined) account.add(this.#used);
+    const { account, onClosed, signal } = this.#options;
+    signal.removeEventListener('abort', this.#onAbort);
+    const { used } = this;
+    if (used !== undefined) account.add(used);
     account.calls += this.#account.calls;
     account.retries += this.#account.retries;
     account.fallbacks += this.#account.fallbacks;
     onClosed(this.#failure);
   }
+
+  readonly #onAbort = (): void => {
+    this.close();
+  };
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { beforeEach, test } from 'node:test';
 import { AgentError } from '@switchboard/agent';
 import type { Agent } from '@switchboard/agent';
 import type { RunEvent } from '@switchboard/contract';
-import { until } from '@switchboard/testkit';
+import { deferred, until } from '@switchboard/testkit';
 import {
   HELLO,
   ModuleStage,
@@ -230,6 +231,124 @@ test('a call of a model that the module gives up ends alone, and the run goes on
   );
   assert.deepEqual(await textsOf(run), ['TimeoutError', 'TimeoutError']);
   assert.equal(provider.closed, 1);
+});
+
+test('answers that a module leaves open are closed and counted when its run ends', async () => {
+  const provider = new ScriptedProvider([HELLO]);
+  const ends: Record<string, () => unknown> = {
+    returns: () => undefined,
+    throws: () => {
+      throw new AgentError('No.');
+    },
+  };
+  for (const [index, [what, end]] of Object.entries(ends).entries()) {
+    const run = stage.start(
+      async function* ({ messages }, { model }) {
+        await model.stream({ messages }).next();
+        await model.fetch('http://any/v1/chat/completions', {
+          method: 'POST',
+          body: JSON.stringify({ messages, stream: true }),
+        });
+        yield 'a';
+        end();
+      },
+      { provider },
+    );
+    const events: RunEvent[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const event of run) events.push(event);
+    };
+    if (what === 'throws') await assert.rejects(reading(), { code: 'agent_failed' });
+    else await reading();
+    assert.equal(provider.closed, 2 * (index + 1), what);
+    const used = events.filter((event) => event.type === 'usage');
+    assert.deepEqual(
+      used.map((event) => [event.usage.completion_tokens, event.estimated]),
+      [[2, true]],
+      what,
+    );
+    assert.equal(events.at(-1)?.type, what === 'throws' ? 'usage' : 'completed');
+  }
+  assert.deepEqual(
+    stage.over.map((entry) => 'completionTokens' in entry && entry.completionTokens),
+    [2, 2],
+  );
+});
+
+test('an answer that a module hangs in is closed and counted though the module is left behind', async () => {
+  const provider = new ScriptedProvider([HELLO]);
+  const [never, hangs] = [deferred(), deferred()];
+  const run = stage.start(
+    async function* ({ messages }, { model }) {
+      yield 'a';
+      for await (const event of model.stream({ messages })) {
+        hangs.resolve();
+        await never.promise;
+        yield event;
+      }
+    },
+    { provider, stopMs: 20 },
+  );
+  await run.next();
+  const next = assert.rejects(run.next(), { message: 'the caller left' });
+  await hangs.promise;
+  stage.stop.abort(new Error('the caller left'));
+  assert.equal(provider.closed, 1, 'in the same turn');
+  assert.equal(getEventListeners(stage.stop.signal, 'abort').length, 0);
+  await next;
+  assert.deepEqual(
+    stage.over.map((entry) => 'completionTokens' in entry && entry.completionTokens),
+    [1],
+  );
+  never.resolve();
+});
+
+test('an unread answer of model.fetch is closed by the signal of its own call', async () => {
+  const provider = new ScriptedProvider([HELLO]);
+  const run = stage.start(
+    async function* ({ messages }, { model }) {
+      const call = new AbortController();
+      const answer = await model.fetch('http://any/v1/chat/completions', {
+        method: 'POST',
+        body: JSON.stringify({ messages, stream: true }),
+        signal: call.signal,
+      });
+      call.abort(new Error('enough'));
+      yield `${provider.closed} closed`;
+      await assert.rejects(answer.text(), { message: 'enough' });
+    },
+    { provider },
+  );
+  assert.deepEqual(await textsOf(run), ['1 closed']);
+});
+
+test('whenever a call is cut off, it is closed once and counted once', async () => {
+  for (const truncation of ['disabled', 'auto']) {
+    let turns = 0;
+    for (let isWhole = false; !isWhole; turns++) {
+      const provider = new ScriptedProvider([HELLO, USED]);
+      const run = stage.start(
+        async function* ({ messages }, { model }) {
+          const call = new AbortController();
+          const answer = model.complete({ messages, signal: call.signal });
+          const outcome = answer.then(
+            () => (isWhole = true),
+            (thrown: Error) => assert.equal(thrown.message, 'enough'),
+          );
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          call.abort(new Error('enough'));
+          await outcome;
+          yield 'a';
+        },
+        { provider, profile: { truncation } },
+      );
+      const events = await collect(run);
+      const used = events.filter(({ type }) => type === 'usage');
+      const { length: asked } = provider.calls;
+      assert.deepEqual([used.length, provider.closed], [asked, asked], `after ${turns} turns`);
+    }
+    assert.ok(turns > 5, 'it was never cut off');
+  }
 });
 
 test('model.fetch refuses what it cannot answer, as OpenAI would', async () => {

@@ -68,6 +68,43 @@ test('the same call has the same id in every attempt, and another one another', 
   assert.equal(new Set(first).size, 3);
 });
 
+test('calls whose ids a provider leaves out or counts anew are all made, and answered by theirs', async () => {
+  for (const id of ['', 'call_0']) {
+    const paid: string[] = [];
+    const pay: Tool = {
+      ...tool('pay', () => assert.fail('never')),
+      sideEffects: true,
+      run: (input) => {
+        const { to } = input as { to: string };
+        paid.push(to);
+        return Promise.resolve(`paid ${to}`);
+      },
+    };
+    const called = (to: string) =>
+      ({
+        id,
+        type: 'function',
+        function: { name: 'pay', arguments: JSON.stringify({ to }) },
+      }) as const;
+    const run = stage.start(
+      async function* (_request, { tools }) {
+        const messages = [
+          ...(await tools.answer([called('alice'), called('bob')])),
+          ...(await tools.answer([called('carol')])),
+        ];
+        yield JSON.stringify(messages.map((message) => [message.tool_call_id, message.content]));
+      },
+      { tools: [pay] },
+    );
+    const events = await collect(run);
+    assert.deepEqual(paid, ['alice', 'bob', 'carol']);
+    const told = paid.map((to) => [id, `paid ${to}`]);
+    assert.deepEqual(events.at(-2), { type: 'text.delta', text: JSON.stringify(told) });
+    const shown = events.flatMap((event) => (event.type === 'tool.started' ? [event.id] : []));
+    assert.equal(new Set(shown).size, 3, 'each call is an event of its own');
+  }
+});
+
 test('a cancel inside a tool ends the run at once, though the tool does not listen', async () => {
   let begun = false;
   const deaf = tool('deaf', () => {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { ToolError } from '@switchboard/agent';
 import type { FunctionTool, ToolCall, Tools } from '@switchboard/agent';
+import { CallIds } from '../runner/call-ids.ts';
 import type { ToolCalls } from '../tools/tool-calls.ts';
 import type { Tool, ToolCallRequest } from '../tools/tool.ts';
 import type { LateCalls } from './late-calls.ts';
@@ -10,6 +11,7 @@ export class RunTools implements Tools {
   readonly #tools: readonly Tool[];
   readonly #calls: ToolCalls;
   readonly #late: LateCalls;
+  readonly #ids = new CallIds();
   readonly #made = new Map<string, number>();
 
   constructor(tools: readonly Tool[], calls: ToolCalls, late: LateCalls) {
@@ -34,14 +36,18 @@ export class RunTools implements Tools {
   }
 
   async answer(calls: readonly ToolCall[]): ReturnType<Tools['answer']> {
+    // The model knows its calls by its own ids, which need not be unique.
+    const given = calls.map(({ id }) => id);
     const outcomes = await this.#run(
-      calls.map(({ id, function: called }) => ({
-        id,
-        name: called.name,
-        arguments: called.arguments,
+      calls.map(({ id, function: { name, arguments: json } }) => ({
+        id: this.#ids.idOf(id, name, json),
+        name,
+        arguments: json,
       })),
     );
-    return outcomes.map(({ id, output }) => ({ role: 'tool', tool_call_id: id, content: output }));
+    return outcomes.map(({ output }, index) => {
+      return { role: 'tool', tool_call_id: given[index] ?? '', content: output };
+    });
   }
 
   #run(calls: readonly ToolCallRequest[]): ReturnType<ToolCalls['run']> {

@@ -27,6 +27,17 @@ test('the first call is said as the provider said it', () => {
   assert.deepEqual(account.takeEvent(), { type: 'usage', usage: said });
 });
 
+test('what was added stays as it was, whatever becomes of the object', () => {
+  const details = { cached_tokens: 5 };
+  const said = usage(7, 3, { prompt_tokens_details: details });
+  account.add({ usage: said });
+  said.prompt_tokens = 0;
+  details.cached_tokens = 0;
+  account.add({ usage: usage(1, 1) });
+  const total = usage(8, 4, { prompt_tokens_details: { cached_tokens: 5 } });
+  assert.deepEqual(account.takeEvent(), { type: 'usage', usage: total });
+});
+
 test('the event is the total of all calls, details too, and comes once for each change', () => {
   account.add({ usage: usage(7, 3, { prompt_tokens_details: { cached_tokens: 5 }, tier: 'a' }) });
   account.takeEvent();

@@ -45,7 +45,9 @@ export class RunAccount {
 
   /** A call is over. */
   add({ usage, cost, estimated }: CallUsage): void {
-    this.#usage = this.#usage === undefined ? usage : sum(this.#usage, usage);
+    // A copy: a module has the usage of its calls, and may change it.
+    const own = structuredClone(usage);
+    this.#usage = this.#usage === undefined ? own : sum(this.#usage, own);
     if (cost !== undefined) this.#cost = (this.#cost ?? 0) + cost;
     if (estimated === true) this.#isEstimated = true;
     this.#isUnsaid = true;
@@ -53,8 +55,14 @@ export class RunAccount {
 
   /** The total so far as an event; undefined when nothing was added since it was last taken. */
   takeEvent(): UsageEvent | undefined {
-    if (this.#usage === undefined || !this.#isUnsaid) return undefined;
+    if (!this.#isUnsaid) return undefined;
     this.#isUnsaid = false;
+    return this.total;
+  }
+
+  /** The same, whether it was taken or not; undefined when nothing was added. */
+  get total(): UsageEvent | undefined {
+    if (this.#usage === undefined) return undefined;
     return {
       type: 'usage',
       usage: this.#usage,
