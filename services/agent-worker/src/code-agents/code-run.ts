@@ -85,7 +85,6 @@ export class CodeRun {
       clearTimeout(timer);
     }
     if (this.#isOver) return;
-    this.#model.close();
     const { run, requestId, log, abandon } = this.#options.context;
     abandon?.(this.end);
     log.warn({ run, requestId, agent: this.#agent }, 'an agent in code goes on after its run');
@@ -102,7 +101,6 @@ export class CodeRun {
       throw failureOf(thrown, this.#agent, this.#model.failure);
     } finally {
       this.#isOver = true;
-      this.#model.close();
       this.#outbox.close();
     }
   }

@@ -36,13 +36,12 @@ export interface RunModelOptions {
  *
  * - M1: a call has the retries, fallbacks and time-outs of a profile's, and ends with the run.
  * - M2: what a call has used is in the run's account when it is over, however it ended; of one that
- *   the module has left half read, when the model is closed.
+ *   the module has left half read, when the run is.
  * - M3: there are no more than `max_steps` calls: one more ends the run.
  */
 export class RunModel implements Model {
   readonly name: string;
   readonly #options: RunModelOptions;
-  readonly #openCalls = new Set<OpenCall>();
   #calls = 0;
   #failure: SwitchboardError | undefined;
 
@@ -80,11 +79,6 @@ export class RunModel implements Model {
     }
   }
 
-  /** M2. The module has ended, or nobody waits for it any more. Idempotent. */
-  close(): void {
-    for (const call of this.#openCalls) call.close();
-  }
-
   async *#read(call: ModelCall, stream: boolean): AsyncGenerator<ModelEvent, ModelAnswer, void> {
     const { late } = this.#options;
     const answer = new AnswerBuilder();
@@ -120,7 +114,7 @@ export class RunModel implements Model {
     }
     // What the messages hold is the provider's to check.
     const messages = chat.messages as unknown as RunRequest['chat']['messages'];
-    const call = new OpenCall({
+    return new OpenCall({
       ...rest,
       profile,
       counter: isFitted ? counter : undefined,
@@ -128,11 +122,8 @@ export class RunModel implements Model {
       signal: signal === undefined ? run : AbortSignal.any([run, signal]),
       onClosed: (failure) => {
         this.#failure = failure;
-        this.#openCalls.delete(call);
       },
     });
-    this.#openCalls.add(call);
-    return call;
   }
 
   /** The profile as this call has it: fallbacks are those of the agent's own choice. */
