@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type RunEvent, runClaim, runEvents, type WorkerWord } from '@switchboard/contract';
-import { until } from '@switchboard/testkit';
+import { Cable, until } from '@switchboard/testkit';
 import type { RunHandle } from '../src/index.ts';
 import { answerAtOnce, type Gateway, Harness, submit, type Worker } from './harness.ts';
 import type { WorkerOptions } from './harness.ts';
@@ -53,7 +53,11 @@ class Scene {
   }
 
   /** A worker whose runs go on until their gate is opened. */
-  worker(name: string, size: number, options: WorkerOptions = {}): Promise<Worker> {
+  worker(
+    name: string,
+    size: number,
+    options: WorkerOptions & { readonly servers?: string } = {},
+  ): Promise<Worker> {
     const { story } = this;
     const gateOf = (run: string): Promise<void> => this.#gate(run).promise;
     return this.harness.worker(
@@ -183,6 +187,26 @@ describe('a run that two workers were lost on', { concurrency: true }, () => {
     await suspect.cancel('requested');
     await scene.send('next');
     await scene.told('next begins on one');
+    scene.release('next');
+    scene.release('long');
+  });
+
+  it('that is cancelled while its waiting worker is without NATS does so, too', async (test) => {
+    const scene = await Scene.begin(test);
+    const cable = await Cable.to(scene.harness.nats.port);
+    test.after(() => cable.close());
+    const { link } = await scene.worker('one', 3, { servers: cable.url });
+    await scene.send('long');
+    await scene.told('long begins on one');
+    const suspect = await scene.sendLost('suspect', 2);
+    await until(() => scene.busy === 3, { ...LATE, what: 'a worker that takes no more' });
+    cable.unplug();
+    await until(() => !link.connected, { what: 'the worker to be away' });
+    await suspect.cancel('requested');
+    await scene.send('next');
+    cable.mend();
+    await scene.told('next begins on one');
+    assert.equal(scene.story.includes('long ends'), false);
     scene.release('next');
     scene.release('long');
   });
