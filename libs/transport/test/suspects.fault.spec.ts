@@ -5,11 +5,15 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type RunEvent, runClaim, runEvents, type WorkerWord } from '@switchboard/contract';
-import { until } from '@switchboard/testkit';
+import { Cable, until } from '@switchboard/testkit';
 import type { RunHandle } from '../src/index.ts';
 import { answerAtOnce, type Gateway, Harness, submit, type Worker } from './harness.ts';
+import type { WorkerOptions } from './harness.ts';
 
 const LATE = { timeoutMs: 60_000 };
+/** Quick signs of life, and so a gateway is soon known to be lost. */
+const BEATS = { beatMs: 50 };
+const LOST_MS = 800;
 
 /** One worker or two, and what begins and ends on them, in order. */
 class Scene {
@@ -19,6 +23,7 @@ class Scene {
   readonly story: string[] = [];
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
   #busy = 0;
+  #busiest = 0;
 
   private constructor(harness: Harness, gateway: Gateway) {
     this.harness = harness;
@@ -26,6 +31,7 @@ class Scene {
     harness.observer.subscribe('fleet.default.*', {
       callback: (_error, message) => {
         this.#busy = message.json<WorkerWord>().busy;
+        this.#busiest = Math.max(this.#busiest, this.#busy);
       },
     });
   }
@@ -33,7 +39,7 @@ class Scene {
   static async begin(test: TestContext): Promise<Scene> {
     const harness = await Harness.start();
     test.after(() => harness.stop());
-    return new Scene(harness, await harness.gateway());
+    return new Scene(harness, await harness.gateway(BEATS));
   }
 
   /** Slots that are not free, as a worker said last. */
@@ -41,8 +47,17 @@ class Scene {
     return this.#busy;
   }
 
+  /** The most of them that were not free at any time. */
+  get busiest(): number {
+    return this.#busiest;
+  }
+
   /** A worker whose runs go on until their gate is opened. */
-  worker(name: string, size: number): Promise<Worker> {
+  worker(
+    name: string,
+    size: number,
+    options: WorkerOptions & { readonly servers?: string } = {},
+  ): Promise<Worker> {
     const { story } = this;
     const gateOf = (run: string): Promise<void> => this.#gate(run).promise;
     return this.harness.worker(
@@ -54,16 +69,17 @@ class Scene {
       },
       size,
       name,
+      options,
     );
   }
 
-  send(name: string): Promise<RunHandle> {
-    return submit(this.gateway, name, { requestId: name });
+  send(name: string, gateway = this.gateway): Promise<RunHandle> {
+    return submit(gateway, name, { requestId: name });
   }
 
   /** A run that so many workers were lost on. */
-  async sendLost(name: string, times: number): Promise<RunHandle> {
-    const handle = await this.send(name);
+  async sendLost(name: string, times: number, gateway = this.gateway): Promise<RunHandle> {
+    const handle = await this.send(name, gateway);
     const { run } = handle;
     for (let lost = 0; lost < times; lost += 1) {
       const started = { type: 'started', worker: 'dead' };
@@ -83,6 +99,12 @@ class Scene {
 
   release(name: string): void {
     this.#gate(name).resolve();
+  }
+
+  async ended(run: string): Promise<void> {
+    const end = async (): Promise<string | undefined> =>
+      (await this.gateway.client.readLogged(run)).at(-1)?.type;
+    await until(async () => (await end()) === 'cancelled', { ...LATE, what: 'the end of the run' });
   }
 
   async told(what: string): Promise<void> {
@@ -167,6 +189,51 @@ describe('a run that two workers were lost on', { concurrency: true }, () => {
     await scene.told('next begins on one');
     scene.release('next');
     scene.release('long');
+  });
+
+  it('that is cancelled while its waiting worker is without NATS does so, too', async (test) => {
+    const scene = await Scene.begin(test);
+    const cable = await Cable.to(scene.harness.nats.port);
+    test.after(() => cable.close());
+    const { link } = await scene.worker('one', 3, { servers: cable.url });
+    await scene.send('long');
+    await scene.told('long begins on one');
+    const suspect = await scene.sendLost('suspect', 2);
+    await until(() => scene.busy === 3, { ...LATE, what: 'a worker that takes no more' });
+    cable.unplug();
+    await until(() => !link.connected, { what: 'the worker to be away' });
+    await suspect.cancel('requested');
+    await scene.send('next');
+    cable.mend();
+    await scene.told('next begins on one');
+    assert.equal(scene.story.includes('long ends'), false);
+    scene.release('next');
+    scene.release('long');
+  });
+
+  it('ends where nobody waits for it any more, beside others, whom it keeps from nothing', async (test) => {
+    const scene = await Scene.begin(test);
+    const lost = await scene.harness.gateway(BEATS);
+    await scene.worker('one', 3, { gatewayLostMs: LOST_MS });
+    await scene.send('long');
+    await scene.told('long begins on one');
+    const { run } = await scene.sendLost('suspect', 2, lost);
+    await lost.kill();
+    await scene.ended(run);
+    assert.deepEqual(scene.story, ['long begins on one']);
+    assert.ok(scene.busiest < 3, 'the worker took requests all the time');
+    scene.release('long');
+  });
+
+  it('is not begun for nobody by an idle worker either', async (test) => {
+    const scene = await Scene.begin(test);
+    const lost = await scene.harness.gateway(BEATS);
+    const { run } = await scene.sendLost('suspect', 2, lost);
+    await lost.kill();
+    await scene.worker('one', 3, { gatewayLostMs: LOST_MS });
+    await scene.ended(run);
+    assert.deepEqual(scene.story, []);
+    assert.ok(scene.busiest < 3, 'the worker took requests all the time');
   });
 
   it('once only runs beside others, as any run does', async (test) => {

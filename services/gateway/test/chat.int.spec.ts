@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { SwitchboardError } from '@switchboard/contract';
+import { type ErrorCode, SwitchboardError } from '@switchboard/contract';
 import { ChatCompletionChunkSchema, ErrorSchema } from '../src/docs/answer-schemas.ts';
 import { COMPLETED, STARTED, text } from './fake-runs.ts';
 import { CHAT, RawClient, post, startGateway } from './harness.ts';
@@ -116,6 +116,22 @@ describe('failures of a run', () => {
       param: 'messages[3]',
       code: 'provider_rejected',
     });
+  });
+
+  it('that only newer workers know, as gateways meet them in a rolling update: are a 500', async () => {
+    const code = 'code_of_tomorrow' as ErrorCode;
+    server.runs.script = (run) => run.emit(STARTED, { type: 'failed', code, message: 'New.' });
+    for (const body of [CHAT, STREAM]) {
+      const response = await post(server, body);
+      assert.equal(response.status, 500);
+      assert.equal(response.headers.get('x-should-retry'), 'false');
+      assert.deepEqual(await errorOf(response), {
+        message: 'New.',
+        type: 'server_error',
+        param: null,
+        code,
+      });
+    }
   });
 
   it('streaming, before the first part of the answer: have their own status too', async () => {

@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { AgentTable } from './agent-table.ts';
 
 const GRACE_MS = 300_000;
+/** An agent that was not said for longer than this is not said any more. */
+const SAID_MS = 30_000;
 const TICK_MS = 500;
 
 const card = (name: string, more: Partial<AgentProfile> = {}): AgentCard =>
@@ -81,47 +83,77 @@ describe('the table of agents', () => {
     assert.deepEqual(known(), []);
   });
 
-  it('gives an agent of two pools to the one that had it first, and says so once', () => {
+  it('gives an agent of two pools to the one whose name is first, and says so once', () => {
     const { table, taken, known } = tableAt();
-    table.hear(word('a-late', 20, card('a')));
+    table.hear(word('z', 10, card('a')));
     assert.deepEqual(taken, []);
     for (let beat = 0; beat < 3; beat += 1) {
-      table.hear(word('z-early', 10, card('a')));
-      table.hear(word('a-late', 20, card('a')));
+      table.hear(word('b', 20, card('a')));
+      table.hear(word('z', 10, card('a')));
     }
-    assert.deepEqual(known(), ['a in z-early']);
-    assert.deepEqual(taken, ['a: a-late after z-early']);
+    assert.deepEqual(known(), ['a in b']);
+    assert.deepEqual(taken, ['a: z after b']);
   });
 
-  it('leaves it there when that pool gets younger workers, and moves it when it is gone', () => {
-    const { table, pass, known } = tableAt();
-    table.hear(word('z-early', 10, card('a')));
-    table.hear(word('a-late', 20, card('a')));
-    pass(GRACE_MS);
-    table.hear(word('z-early', 30, card('a')));
-    table.hear(word('a-late', 20, card('a')));
-    assert.deepEqual(known(), ['a in z-early']);
-    pass(GRACE_MS);
-    table.hear(word('a-late', 20, card('a')));
+  it('gives it to the other one while no worker of the first says that it has it', () => {
+    const { table, taken, pass, known } = tableAt();
+    table.hear(word('b', 10, card('a')));
+    pass(SAID_MS);
+    table.hear(word('z', 10, card('a')));
+    assert.deepEqual(known(), ['a in b'], 'a word may be lost');
     pass(TICK_MS);
-    assert.deepEqual(known(), ['a in a-late']);
+    assert.deepEqual(known(), ['a in z']);
+    table.hear(word('b', 30, card('a')));
+    assert.deepEqual(known(), ['a in b']);
+    assert.deepEqual(taken, ['a: z after b']);
   });
 
-  it('holds every gateway to the same pool, in whatever order it has heard the workers', () => {
+  it('does not say of a pool whose workers are gone that it has an agent of another one', () => {
+    const { table, taken, pass, known } = tableAt();
+    table.hear(word('b', 10, card('a')));
+    pass(SAID_MS + TICK_MS);
+    table.hear(word('z', 10, card('a')));
+    assert.deepEqual(known(), ['a in z']);
+    assert.deepEqual(taken, []);
+  });
+
+  it('does not judge who says it while it cannot hear, nor at once when it can again', () => {
+    const { table, pass, known } = tableAt();
+    table.hear(word('b', 10, card('a')));
+    table.hear(word('z', 10, card('a')));
+    table.down();
+    pass(SAID_MS + TICK_MS);
+    table.up();
+    table.hear(word('z', 10, card('a')));
+    pass(SAID_MS);
+    assert.deepEqual(known(), ['a in b']);
+    pass(TICK_MS);
+    table.hear(word('z', 10, card('a')));
+    assert.deepEqual(known(), ['a in z']);
+  });
+
+  it('holds every gateway to the same pool, whenever it began to hear and in whatever order', () => {
     const said = fc.record({
       pool: fc.constantFrom('a', 'b', 'c'),
       startedAtMs: fc.integer({ min: 1, max: 3 }),
       name: fc.constantFrom('x', 'y'),
     });
+    const many = fc.array(said, { maxLength: 12 });
     fc.assert(
-      fc.property(fc.array(said, { maxLength: 12 }), fc.infiniteStream(fc.nat()), (words, keys) => {
+      fc.property(many, many, fc.infiniteStream(fc.nat()), (earlier, now, keys) => {
         const [one, other] = [tableAt(), tableAt()];
-        const hear = ({ table }: typeof one, { pool, startedAtMs, name }: (typeof words)[0]) =>
+        const hear = ({ table }: typeof one, { pool, startedAtMs, name }: (typeof now)[0]) =>
           table.hear(word(pool, startedAtMs, card(name)));
-        for (const each of words) hear(one, each);
-        const shuffled = words.map((each) => ({ each, key: keys.next().value ?? 0 }));
+        for (const each of earlier) hear(one, each);
+        // The other one began after that. Of who is gone, the first knows it by their silence.
+        one.pass(SAID_MS + TICK_MS);
+        for (const each of now) hear(one, each);
+        const shuffled = now.map((each) => ({ each, key: keys.next().value ?? 0 }));
         for (const { each } of shuffled.toSorted((a, b) => a.key - b.key)) hear(other, each);
-        assert.deepEqual(one.known(), other.known());
+        const names = new Set<string>(now.map(({ name }) => name));
+        const holders = ({ table }: typeof one): string[] =>
+          table.profiles.flatMap(({ name, pool }) => (names.has(name) ? `${name} in ${pool}` : []));
+        assert.deepEqual(holders(one), holders(other));
       }),
     );
   });

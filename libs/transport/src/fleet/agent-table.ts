@@ -4,8 +4,10 @@
  * - A1 an agent is known while a worker says that it has it, and {@link GRACE_MS} longer: when its
  *   only worker starts anew, its callers wait, and are not told that there is no such agent.
  * - A2 who could not hear does not judge, as with workers.
- * - A3 an agent is of one pool. Of several that have one of its name it is the pool whose worker
- *   began first, so that all gateways come to the same one; the others are told to the log once.
+ * - A3 an agent is of one pool. Of several whose workers say that they have one of its name it is
+ *   the pool whose name is first; the others are told to the log once. Who said it earlier does not
+ *   count, so that all gateways come to the same pool, whenever each of them began to listen. One
+ *   whose last worker has just gone counts {@link SAID_MS} longer where it was heard.
  * - A4 of several versions in one pool the youngest worker's counts, as long as it says so.
  * - A5 it holds a bounded number of agents. When it is full, the ones it knows stay.
  */
@@ -29,9 +31,9 @@ export interface AgentTableOptions {
 /** One pool's word that it has an agent. */
 interface Claim {
   readonly pool: string;
-  /** The earliest start of a worker that had it, by the worker's clock. */
-  sinceMs: number;
   heardAtMs: number;
+  /** Whether a worker says it now; if not, it is in its grace. */
+  said: boolean;
   card: AgentCard;
   /** The start of the worker that said the card, and when it was heard last. */
   cardFromMs: number;
@@ -40,8 +42,8 @@ interface Claim {
 }
 
 const GRACE_MS = 300_000;
-/** A card that was not repeated for so long is not its worker's any more. */
-const CARD_LOST_MS = 3 * AGENTS_BEATS * FLEET_BEAT_MS;
+/** What was not repeated for so long is not said any more, be it an agent or a card of it. */
+const SAID_MS = 3 * AGENTS_BEATS * FLEET_BEAT_MS;
 const STOOD_STILL_MS = 2_000;
 const AGENTS_MAX = 4_096;
 
@@ -108,8 +110,10 @@ export class AgentTable {
     this.#tickedAtMs = now;
     if (!this.#connected) return;
     for (const [name, claims] of this.#claims) {
-      for (const [pool, { heardAtMs }] of claims) {
-        if (now - Math.max(heardAtMs, this.#listeningSinceMs) <= GRACE_MS) continue;
+      for (const [pool, claim] of claims) {
+        const silentMs = now - Math.max(claim.heardAtMs, this.#listeningSinceMs);
+        if (silentMs > SAID_MS) this.#setSaid(claim, false);
+        if (silentMs <= GRACE_MS) continue;
         claims.delete(pool);
         this.#size -= 1;
         this.#profiles = undefined;
@@ -126,8 +130,8 @@ export class AgentTable {
     const now = this.#now();
     claims.set(pool, {
       pool,
-      sinceMs: startedAtMs,
       heardAtMs: now,
+      said: true,
       card,
       cardFromMs: startedAtMs,
       cardHeardAtMs: now,
@@ -141,16 +145,19 @@ export class AgentTable {
   #renew(claim: Claim, card: AgentCard, startedAtMs: number): void {
     const now = this.#now();
     claim.heardAtMs = now;
-    if (startedAtMs < claim.sinceMs) {
-      claim.sinceMs = startedAtMs;
-      this.#profiles = undefined;
-    }
-    const isLost = now - claim.cardHeardAtMs > CARD_LOST_MS;
+    this.#setSaid(claim, true);
+    const isLost = now - claim.cardHeardAtMs > SAID_MS;
     if (startedAtMs < claim.cardFromMs && !isLost) return;
     claim.cardFromMs = startedAtMs;
     claim.cardHeardAtMs = now;
     if (JSON.stringify(card) === JSON.stringify(claim.card)) return;
     claim.card = card;
+    this.#profiles = undefined;
+  }
+
+  #setSaid(claim: Claim, said: boolean): void {
+    if (claim.said === said) return;
+    claim.said = said;
     this.#profiles = undefined;
   }
 
@@ -160,7 +167,7 @@ export class AgentTable {
     const holder = holderOf(claims);
     if (holder === undefined) return;
     for (const claim of claims.values()) {
-      if (claim === holder || claim.told) continue;
+      if (claim === holder || claim.told || !claim.said) continue;
       claim.told = true;
       this.#options.onTaken(name, claim.pool, holder.pool);
     }
@@ -176,6 +183,6 @@ function holderOf(claims: ReadonlyMap<string, Claim>): Claim | undefined {
 }
 
 function isBefore(one: Claim, other: Claim): boolean {
-  if (one.sinceMs !== other.sinceMs) return one.sinceMs < other.sinceMs;
+  if (one.said !== other.said) return one.said;
   return one.pool < other.pool;
 }

@@ -78,9 +78,11 @@ export class RunAttempt {
     const { link } = this.#options;
     const entry = this.#entry;
     // A stale one is left untouched: whoever was given it since has it.
-    if (this.#isStale || (await this.#isUnread()) || this.#isStale) return undefined;
+    if (this.#isStale || (await this.#isLeftUnread()) || this.#isStale) return undefined;
     if (this.#isForOthers()) return undefined;
-    const opened = await openRun(entry, { ...this.#options, restart: this.#restarts });
+    // Asked once: as what it was claimed, so it is treated.
+    const unread = this.#options.callerOf(this.#request) === 'abandoned';
+    const opened = await openRun(entry, { ...this.#options, restart: this.#restarts, unread });
     if (opened.kind === 'ended') {
       acknowledge(link, entry.reply);
       return undefined;
@@ -100,6 +102,7 @@ export class RunAttempt {
     }
     const refused = await this.#refusal(opened);
     if (refused !== undefined) return refused;
+    if (unread) return this.#endUnread();
     const { attempt, lostBefore } = opened;
     if (lostBefore > 0) this.#warn('run begun again: its worker was lost', { attempt, lostBefore });
     return this.#outcome(await this.#answer(attempt));
@@ -135,7 +138,7 @@ export class RunAttempt {
     return this.#options.restarts(this.#request);
   }
 
-  async #isUnread(): Promise<boolean> {
+  async #isLeftUnread(): Promise<boolean> {
     const { link, log, callerOf } = this.#options;
     const { names, reply } = this.#entry;
     const done = await leaveUnread(link, { run: names.run, reply }, callerOf(this.#request));
@@ -197,8 +200,8 @@ export class RunAttempt {
 
   /** What becomes of a run whose handler has ended, or was stopped. */
   async #outcome(end: RunEnd | undefined): Promise<RunEnd | undefined> {
-    const { link, log } = this.#options;
-    const { controller, names, reply } = this.#entry;
+    const { link } = this.#options;
+    const { controller, reply } = this.#entry;
     const { aborted, reason } = controller.signal;
     if (aborted && reason instanceof RunCancelled) {
       this.#purgeLate();
@@ -210,12 +213,14 @@ export class RunAttempt {
       this.#purgeLate();
       return undefined;
     }
-    if (aborted && reason instanceof CallerLost) {
-      log.info(names, 'run ended: its gateway was lost');
-      return CALLER_GONE;
-    }
+    if (aborted && reason instanceof CallerLost) return this.#endUnread();
     if (aborted && reason instanceof RunOverdue) return end ?? failed(reason.error);
     return end ?? this.#handBack();
+  }
+
+  #endUnread(): RunEnd {
+    this.#options.log.info(this.#entry.names, 'run ended: its gateway was lost');
+    return CALLER_GONE;
   }
 
   /**

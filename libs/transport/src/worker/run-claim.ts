@@ -42,7 +42,7 @@ export interface ClaimOptions {
   readonly claimant: string;
   /** Whether a run whose lost attempt had shown output is run again. */
   readonly restart: boolean;
-  /** Whether nothing else runs in this worker, so that it may claim a suspect. */
+  /** Whether it may claim a suspect: nothing else runs in this worker, or this run will not. */
   readonly alone: boolean;
   /** The clock of `sentAtMs`. */
   readonly now: () => number;

@@ -5,15 +5,16 @@
  * - G1 while a suspect is inside and alone, nothing else is: no run, no end that is being stored,
  *   no handler that was abandoned and may still do anything.
  * - G2 a suspect claims its run only when it is alone (`RunAttempt`). While it waits for that it
- *   loses nothing when the worker dies.
+ *   loses nothing when the worker dies. One that nobody waits for any more is claimed at once, only
+ *   to be ended: nothing of it is executed.
  * - G3 one suspect at a time waits or is alone; from when it waits, nobody else is let in.
  *
  * What it is for: a request that kills its worker (MAX_ATTEMPTS, 3, of them) must not condemn those
- * beside it. Let `l` be how many workers a run was lost with. Every claim is made with `l` < 2, or
- * alone (G2). So what makes `l` 3 happens while the run is alone, and is its own doing, or that of
- * a machine. A pill is alone at its third attempt and takes nobody with it; before that it raises
- * others to `l` <= 2 at most, and so do any number of pills: a run that has met two of them is
- * alone at its next attempt, and meets no third.
+ * beside it. Let `l` be how many workers a run was lost with. Every claim under which anything runs
+ * is made with `l` < 2, or alone (G2). So what makes `l` 3 happens while the run is alone, and is
+ * its own doing, or that of a machine. A pill is alone at its third attempt and takes nobody with
+ * it; before that it raises others to `l` <= 2 at most, and so do any number of pills: a run that
+ * has met two of them is alone at its next attempt, and meets no third.
  *
  * Why not from the first loss: a machine that fails with 500 runs on it would send all of them, one
  * by one, through the fleet. Lost once, they run as always; a second loss of the same run is what a

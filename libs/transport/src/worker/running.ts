@@ -74,14 +74,17 @@ export class RunningRuns {
 
   /**
    * After a reconnect: a cancel that was sent while this worker was away was not heard, but the log
-   * knows. Never rejects.
+   * knows. Also of a run that is not claimed: it may be a suspect that the whole worker makes room
+   * for. Whatever comes later is heard. Never rejects.
    */
   async cancelEnded(stop: AbortSignal): Promise<void> {
     const { epoch } = this.#link;
     const isDone = (): boolean =>
       stop.aborted || !this.#link.connected || this.#link.epoch !== epoch;
-    for (const [run, { controller, claimed }] of this.#runs) {
-      for (let known = !claimed; !known && !isDone();) {
+    // Only these: while requests go on coming, a look at all that come would never be done.
+    const present = [...this.#runs];
+    for (const [run, { controller }] of present) {
+      for (let known = false; !known && !isDone();) {
         try {
           if (await hasEnd(this.#link, run)) controller.abort(new RunCancelled());
           known = true;

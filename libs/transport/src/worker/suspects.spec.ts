@@ -1,7 +1,8 @@
 /**
  * The promise of `run-gate.ts`, in a model: runs that kill their workers, beside others that do
- * not, over a queue, with workers that are replaced, drain, and abandon handlers. Who opens a run
- * and who is let in is the real code; the log, the queue and the handlers are the model's.
+ * not, over a queue, with workers that are replaced, drain, and abandon handlers, and with callers
+ * who are lost. Who opens a run and who is let in is the real code; the log, the queue and the
+ * handlers are the model's.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -19,13 +20,18 @@ interface Run {
    */
   readonly nature: 'innocent' | 'pill' | 'heedless';
   lost: number;
-  end?: 'completed' | 'dead letter' | 'timed out';
+  /** Its caller is lost. */
+  unread: boolean;
+  end?: 'completed' | 'dead letter' | 'timed out' | 'unread';
   kills: number;
 }
 
 interface Stay {
   readonly run: Run;
   readonly pass: RunPass;
+  readonly controller: AbortController;
+  /** Its caller was lost before it came here. */
+  readonly unread: boolean;
   claimed: boolean;
 }
 
@@ -50,6 +56,7 @@ class World {
     this.runs = Array.from({ length: random.int(2, 14) }, () => ({
       nature: random.pick(['innocent', 'innocent', 'innocent', 'pill', 'heedless'] as const),
       lost: 0,
+      unread: false,
       kills: 0,
     }));
     this.#queue = random.shuffle(this.runs);
@@ -73,11 +80,34 @@ class World {
     if (worker.worn || what < 2) return this.#drain(worker);
     if (what < 50) return this.#deliver(worker);
     if (what < 60) return this.#leftover(worker);
+    if (what < 61) return this.#loseCaller();
     if (stay === undefined) return;
     if (stay.run.nature === 'innocent') return this.#end(worker, stay, 'completed');
     if (stay.run.nature === 'pill') return this.#kill(worker, stay.run);
-    stay.pass.abandon(new Promise<void>((resolve) => worker.leftovers.set(stay.run, resolve)));
-    this.#end(worker, stay, 'timed out');
+    this.#stop(worker, stay, 'timed out');
+  }
+
+  /** Its gateway is gone for so long that nobody waits for the run any more. */
+  #loseCaller(): void {
+    const run = this.#anyOf(this.runs.filter(({ end }) => end === undefined));
+    if (run === undefined) return;
+    run.unread = true;
+    for (const worker of this.#workers) {
+      for (const stay of worker.stays) {
+        if (stay.run !== run) continue;
+        if (stay.claimed) this.#stop(worker, stay, 'unread');
+        else stay.controller.abort();
+      }
+    }
+  }
+
+  /** It is told to end before it does so by itself. */
+  #stop(worker: Worker, stay: Stay, end: NonNullable<Run['end']>): void {
+    const { run, pass } = stay;
+    if (run.nature === 'heedless') {
+      pass.abandon(new Promise<void>((resolve) => worker.leftovers.set(run, resolve)));
+    }
+    this.#end(worker, stay, end);
   }
 
   #deliver(worker: Worker): void {
@@ -86,21 +116,32 @@ class World {
     const pass = run && worker.gate.enter();
     if (run === undefined) return;
     if (pass === undefined) return void this.#queue.push(run);
-    const stay: Stay = { run, pass, claimed: false };
+    const { unread } = run;
+    const stay: Stay = { run, pass, controller: new AbortController(), unread, claimed: false };
     worker.stays.add(stay);
     void this.#open(worker, stay);
   }
 
   async #open(worker: Worker, stay: Stay): Promise<void> {
-    const { run, pass } = stay;
-    const controller = new AbortController();
+    const { run, pass, controller, unread } = stay;
+    const isolate = (signal: AbortSignal): Promise<boolean> => {
+      assert.ok(!unread, 'room is made for a run that nobody waits for');
+      return pass.isolate(signal);
+    };
     const log = { open: (_: AbortSignal, claim: object) => this.#claim(worker, stay, claim) };
-    const { kind } = await openRun({ log, pass, controller } as unknown as RunningRun, {
-      gate: worker.gate,
-      restart: true,
-      onWorn: () => (worker.worn = true),
-    });
-    if (worker.dead || kind !== 'suspect') return;
+    const entry = { log, pass: { ...pass, isolate }, controller };
+    try {
+      const { kind } = await openRun(entry as unknown as RunningRun, {
+        gate: worker.gate,
+        restart: true,
+        unread,
+        onWorn: () => (worker.worn = true),
+      });
+      if (kind !== 'suspect') return;
+    } catch (error) {
+      if (error !== controller.signal.reason) throw error;
+    }
+    if (worker.dead) return;
     pass.leave();
     worker.stays.delete(stay);
     this.#queue.push(run);
@@ -117,6 +158,10 @@ class World {
     if (!alone && run.lost >= SUSPECT_FROM) {
       const silentMs = this.#random.int(TAKEOVER_MS, LOOK_AROUND_MS * 2);
       return Promise.resolve({ kind: 'suspect', lostBefore: run.lost, silentMs });
+    }
+    if (stay.unread) {
+      this.#end(worker, stay, 'unread');
+      return Promise.resolve({ kind: 'ended' });
     }
     if (run.lost >= SUSPECT_FROM) {
       assert.equal(worker.stays.size, 1, 'a suspect begins beside another run');
@@ -182,13 +227,14 @@ describe('suspects', () => {
     for (let game = 0; game < 300; game += 1) {
       const world = new World(seededRandom(seed + game));
       await world.play();
-      for (const { nature, end, kills, lost } of world.runs) {
+      for (const { nature, unread, end, kills, lost } of world.runs) {
         const story = `game ${game}: ${nature} ends as ${end}, kills ${kills}, lost ${lost} times`;
-        if (nature === 'innocent') assert.equal(end, 'completed', story);
-        if (nature === 'pill') assert.equal(end, 'dead letter', story);
+        if (unread) assert.ok(end === 'unread' || end === 'dead letter', story);
+        else if (nature === 'innocent') assert.equal(end, 'completed', story);
+        else if (nature === 'pill') assert.equal(end, 'dead letter', story);
+        else assert.equal(end, 'timed out', story);
         // Fewer when others have killed it, too.
         if (nature === 'pill') assert.ok(kills <= MAX_ATTEMPTS, story);
-        if (nature === 'heedless') assert.equal(end, 'timed out', story);
         if (nature === 'heedless') assert.ok(kills <= 1, story);
       }
     }

@@ -17,6 +17,8 @@ export interface SuspectOptions {
   readonly gate: RunGate;
   /** Whether a run whose lost attempt had shown output is run again. */
   readonly restart: boolean;
+  /** Nobody waits for the run any more: it is claimed to be ended, not to be run. */
+  readonly unread: boolean;
   /** This process can run no suspect any more: it should be replaced. */
   readonly onWorn: (reason: string) => void;
 }
@@ -24,9 +26,10 @@ export interface SuspectOptions {
 /** @returns `suspect`: it is to be given back. @throws StoreError, or the reason of an abort */
 export async function openRun(
   { log, pass, controller: { signal } }: RunningRun,
-  { gate, restart, onWorn }: SuspectOptions,
+  { gate, restart, unread, onWorn }: SuspectOptions,
 ): Promise<Opened> {
-  const opened = await log.open(signal, { restart });
+  // Nothing of an unread one is executed: it need not be alone, and keeps nobody waiting.
+  const opened = await log.open(signal, { restart, alone: unread });
   if (opened.kind !== 'suspect') return opened;
   if (gate.crowded && opened.silentMs < LOOK_AROUND_MS) return opened;
   if (gate.abandoned > 0) onWorn('a run has to be alone, and an abandoned handler is still there');

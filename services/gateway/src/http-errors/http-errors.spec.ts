@@ -169,6 +169,16 @@ describe('http errors', () => {
     );
   });
 
+  it('answers a code that only newer workers know as an internal error, under its own name', () => {
+    for (const code of ['code_of_tomorrow', 'constructor']) {
+      const error = new SwitchboardError(code as ErrorCode, 'x', { retryAfterMs: 1_000 });
+      const { status, headers, body } = errorAnswer(error);
+      assert.equal(status, 500);
+      assert.equal(headers['x-should-retry'], 'false');
+      assert.deepEqual(body.error, { message: 'x', type: 'server_error', param: null, code });
+    }
+  });
+
   it('never sends the internal cause', () => {
     const error = new SwitchboardError('internal_error', 'Oops.', { cause: new Error('secret') });
     assert.equal(JSON.stringify(errorAnswer(error)).includes('secret'), false);

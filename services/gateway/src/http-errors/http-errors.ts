@@ -156,8 +156,16 @@ export interface ErrorAnswer {
   readonly body: ErrorBody;
 }
 
+/**
+ * How a code that came as data looks. While workers are updated before gateways, theirs may be one
+ * that this table does not have yet: such a failure is ours to answer for, and its name goes on.
+ */
+export function ruleOf(code: ErrorCode): HttpError {
+  return Object.hasOwn(HTTP_ERRORS, code) ? HTTP_ERRORS[code] : HTTP_ERRORS.internal_error;
+}
+
 export function errorBody(error: SwitchboardError): ErrorBody {
-  const { type, wireCode } = HTTP_ERRORS[error.code];
+  const { type, wireCode } = ruleOf(error.code);
   const code = wireCode ?? error.code;
   // OpenAI's `type` of a rate limit is the limit's name.
   const kind = error.limit ?? type;
@@ -169,7 +177,7 @@ export function errorBody(error: SwitchboardError): ErrorBody {
  * after which no retry is safe.
  */
 export function errorAnswer(error: SwitchboardError, started = false): ErrorAnswer {
-  const known = HTTP_ERRORS[error.code];
+  const known = ruleOf(error.code);
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'x-should-retry': known.retry === 'safe' && !started ? 'true' : 'false',

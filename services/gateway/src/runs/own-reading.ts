@@ -2,7 +2,7 @@ import { isEnd } from '@switchboard/contract';
 import type { RunEvent } from '@switchboard/contract';
 import type { StopReason } from '../exchange/exchange.ts';
 import type { Reading } from '../exchange/reading.ts';
-import { HTTP_ERRORS } from '../http-errors/http-errors.ts';
+import { ruleOf } from '../http-errors/http-errors.ts';
 import type { Order } from './admission.ts';
 import type { CancelReason, Run } from './runs.ts';
 
@@ -34,5 +34,5 @@ export function ownReading(run: Run, { keyed, resumable, submission }: Order): R
 export function isForgotten(event: RunEvent): boolean {
   if (!isEnd(event)) return false;
   if (event.type === 'cancelled') return true;
-  return event.type === 'failed' && HTTP_ERRORS[event.code].retry === 'safe';
+  return event.type === 'failed' && ruleOf(event.code).retry === 'safe';
 }
