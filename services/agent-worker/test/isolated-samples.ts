@@ -37,3 +37,13 @@ export function broken(): never {
 }
 
 export const huge = (): string => 'x'.repeat(10_000_000);
+
+/** Leaves something behind that throws at the word of the test. */
+export function ambush(): string {
+  new BroadcastChannel('ambush').addEventListener('message', () => {
+    throw new RangeError('secret-4711');
+  });
+  return 'laid';
+}
+
+export const never = (): Promise<never> => new Promise(() => {});

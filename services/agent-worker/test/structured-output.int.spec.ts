@@ -103,6 +103,14 @@ test('a schema that takes for ever ends neither worker nor check', async () => {
   assert.equal(next.at(-1)?.type, 'completed');
 });
 
+test('an answer that fails a schema with $async fails, and no other run with it', async () => {
+  const chat = { ...asking('{"city":7}', { $async: true, ...CITY }) };
+  assert.equal(await codeOf(rig.run('text=echo', { chat })), 'invalid_structured_output');
+  const fits = { ...asking('{"city":"Rome"}', CITY) };
+  const next = await collect(rig.run('text=echo', { chat: fits }));
+  assert.equal(next.at(-1)?.type, 'completed');
+});
+
 test('the usage of a refused answer is told before its failure', async () => {
   const seen: string[] = [];
   await assert.rejects(async () => {

@@ -44,6 +44,9 @@ export class IsolatedTools {
       niceIncrement: NICE,
       resourceLimits: { maxOldGenerationSizeMb: memoryMib },
     });
+    // What a call has left behind threw after its end, when nobody waits for it. That ends its
+    // thread; without a listener it would end the process, too.
+    this.#threads.on('error', () => {});
   }
 
   /** @throws ToolError what the model is told; the signal's reason when that aborts */
