@@ -47,3 +47,6 @@ export function ambush(): string {
 }
 
 export const never = (): Promise<never> => new Promise(() => {});
+
+let counted = 0;
+export const count = (): string => `${(counted += 1)}`;
