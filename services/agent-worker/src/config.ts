@@ -100,7 +100,10 @@ export const WORKER_OPTIONS = option.defineOptions({
     max: 64,
   }),
   ISOLATED_MEMORY: option.bytes({
-    doc: 'Memory of one such thread. A call that needs more is ended, and nothing else.',
+    doc:
+      'Heap of one such thread, for objects and strings. A call that needs more is ended with ' +
+      'its thread, and nothing else. Buffers lie outside of it: only the memory of the worker ' +
+      'bounds them.',
     default: 268_435_456,
     min: 33_554_432,
     max: 17_179_869_184,

@@ -37,3 +37,16 @@ export function broken(): never {
 }
 
 export const huge = (): string => 'x'.repeat(10_000_000);
+
+/** Leaves something behind that throws at the word of the test. */
+export function ambush(): string {
+  new BroadcastChannel('ambush').addEventListener('message', () => {
+    throw new RangeError('secret-4711');
+  });
+  return 'laid';
+}
+
+export const never = (): Promise<never> => new Promise(() => {});
+
+let counted = 0;
+export const count = (): string => `${(counted += 1)}`;

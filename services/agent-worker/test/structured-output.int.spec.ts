@@ -103,6 +103,25 @@ test('a schema that takes for ever ends neither worker nor check', async () => {
   assert.equal(next.at(-1)?.type, 'completed');
 });
 
+test('an answer that waits behind such a schema is checked, with all the time there is', async () => {
+  const checker = new IsolatedChecker(threads);
+  const schema = { type: 'string', pattern: '^(a+)+$' };
+  const never = new AbortController().signal;
+  const outcomes = await Promise.all([
+    checker.check(schema, JSON.stringify(`${'a'.repeat(40)}!`), never),
+    checker.check(schema, '"aa"', never),
+  ]);
+  assert.deepEqual(outcomes, ['it could not be checked in time', undefined]);
+});
+
+test('an answer that fails a schema with $async fails, and no other run with it', async () => {
+  const chat = { ...asking('{"city":7}', { $async: true, ...CITY }) };
+  assert.equal(await codeOf(rig.run('text=echo', { chat })), 'invalid_structured_output');
+  const fits = { ...asking('{"city":"Rome"}', CITY) };
+  const next = await collect(rig.run('text=echo', { chat: fits }));
+  assert.equal(next.at(-1)?.type, 'completed');
+});
+
 test('the usage of a refused answer is told before its failure', async () => {
   const seen: string[] = [];
   await assert.rejects(async () => {

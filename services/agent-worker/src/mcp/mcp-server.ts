@@ -1,8 +1,8 @@
 import timers from 'node:timers/promises';
 import type { McpServerSettings } from '@switchboard/contract';
+import { CallSlots } from '../tools/call-slots.ts';
 import { ToolError } from '../tools/tool.ts';
 import type { Tool, ToolContext } from '../tools/tool.ts';
-import { CallSlots } from './call-slots.ts';
 import { McpConnection } from './mcp-connection.ts';
 import type { ConnectionLimits, McpTransport } from './mcp-connection.ts';
 import { ServerFault } from './server-fault.ts';

@@ -18,7 +18,8 @@ export function checkSchema(input: unknown): string {
   } catch {
     return 'it is not JSON';
   }
-  const { $schema: _, $id: __, ...rest } = schema as Record<string, unknown>;
+  // With `$async`, which is of Ajv alone, what is wrong would be told after this has returned.
+  const { $schema: _, $id: __, $async: ___, ...rest } = schema as Record<string, unknown>;
   // Unknown keywords are the caller's business; a schema that cannot be used is told below.
   const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
   let validate;

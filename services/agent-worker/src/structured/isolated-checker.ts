@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import type { IsolatedTools } from '../tools/isolated-tools.ts';
 import type { SchemaChecker } from './checked-answer.ts';
 
-/** Longest check of one answer. */
+/** Longest check of one answer; others' checks before it do not count. */
 const CHECK_TIMEOUT_MS = 5_000;
 const CHECK = new URL(`check-schema${extname(import.meta.filename)}`, import.meta.url);
 
@@ -16,10 +16,11 @@ export class IsolatedChecker implements SchemaChecker {
 
   /** What is wrong with `text` as JSON of this schema; undefined: nothing. Rejects as `signal`. */
   async check(schema: object, text: string, signal: AbortSignal): Promise<string | undefined> {
-    const call = { module: CHECK.href, name: 'checkSchema', input: { schema, text } };
-    const timeout = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+    const input = { schema, text };
+    const timeoutMs = CHECK_TIMEOUT_MS;
     try {
-      const problem = await this.#threads.run(call, AbortSignal.any([signal, timeout]));
+      const call = { module: CHECK.href, name: 'checkSchema', input, timeoutMs };
+      const problem = await this.#threads.run(call, signal);
       return problem === '' ? undefined : problem;
     } catch {
       signal.throwIfAborted();

@@ -22,8 +22,11 @@ export interface WorkerTools {
   close(): Promise<void>;
 }
 
-/** Answers are checked apart from the tools, which may hold their threads for long. */
-const CHECK_THREADS: IsolatedToolsOptions = { threads: 2, memoryMib: 64 };
+/**
+ * Answers are checked apart from the tools, which may hold their threads for long. Each run waits
+ * with one at most, so it is the slots of the worker that bound them.
+ */
+const CHECK_THREADS: IsolatedToolsOptions = { threads: 2, memoryMib: 64, waitingMax: Infinity };
 
 /** @throws ConfigError when two tools have the same name */
 export function openTools(options: WorkerToolsOptions): WorkerTools {
