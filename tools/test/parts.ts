@@ -46,7 +46,12 @@ export const PARTS: readonly Part[] = [
     '{libs,services}/*/src/**/*.spec.ts',
     'tools/**/*.spec.ts',
   ]),
-  { ...tests('integration', 'integration tests', named('int')), testTimeoutMs: 2 * MINUTE_MS },
+  {
+    ...tests('integration', 'integration tests', named('int')),
+    testTimeoutMs: 2 * MINUTE_MS,
+    // With two a third of the processors waits.
+    concurrency: 3,
+  },
   {
     ...tests('fault', 'fault tests', named('fault')),
     testTimeoutMs: 3 * MINUTE_MS,
