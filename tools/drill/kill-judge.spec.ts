@@ -93,6 +93,15 @@ describe('the judge of a kill drill', () => {
     assert.match(violation ?? '', /p95 is 20001 ms.*: k-1-1 lost at 00:00:00.000 20001 ms$/);
   });
 
+  it('bounds suspects by themselves, and not those who wait while room is made for one', () => {
+    const suspect = { run: 'k-1-1', lostAtMs: 100_000, tookMs: 60_000, suspect: true };
+    const beside = { run: 'k-2-1', lostAtMs: 110_000, tookMs: 25_000 };
+    assert.deepEqual(takeoverFigures([suspect, beside], []).violations, []);
+    assert.equal(takeoverFigures([beside], []).violations.length, 1);
+    const late = { ...suspect, tookMs: 120_001 };
+    assert.match(takeoverFigures([late], []).violations.join(), /a suspect waited 120001 ms/);
+  });
+
   it('does not count the part of a take-over for which NATS elected', () => {
     const takeover = { run: 'k-1-1', lostAtMs: 100_000, tookMs: 25_000 };
     const during = { fromMs: 114_000, untilMs: 121_000 };
