@@ -9,8 +9,6 @@ import { difference } from './words.ts';
 const TAKEOVER_P95_MAX_MS = 20_000;
 /** Suspects wait for each other, too: one at a time in a worker. */
 const SUSPECT_MAX_MS = 120_000;
-/** A claim runs out after so long; nobody waits to be alone before. */
-const LEASE_MS = 12_000;
 /** A run is given up when so many workers died on it. */
 const LOST_WORKERS_MAX = 3;
 
@@ -114,17 +112,15 @@ export function takeoversOf({ plan, endSeenAtMs }: RunResult, calls: readonly Mo
 /**
  * The rows of the table, and a violation that names the slow ones if take-overs take too long.
  * Nobody can take over while nobody leads the log, so on several nats-servers an election's time
- * does not count for the bound; both are reported. Nor does the time in which workers make room for
- * a suspect, which runs alone: that one has a bound of its own.
+ * does not count for the bound; both are reported. A suspect runs alone and waits until it can: it
+ * has a bound of its own.
  */
 export function takeoverFigures(takeovers: readonly Takeover[], elections: readonly Election[]) {
   if (takeovers.length === 0) return { figures: { takeovers: 0 }, violations: [] };
   const suspects = takeovers.filter(({ suspect }) => suspect === true);
-  const away = merged([...elections, ...suspects.map(alone)]);
   const counted = takeovers
     .filter(({ suspect }) => suspect !== true)
-    .map((each) => ({ ...each, tookMs: withoutElections(each, away) }));
-  if (counted.length === 0) counted.push({ run: 'none', lostAtMs: 0, tookMs: 0 });
+    .map((each) => ({ ...each, tookMs: withoutElections(each, elections) }));
   const slow = counted
     .filter(({ tookMs }) => tookMs > TAKEOVER_P95_MAX_MS)
     .map(
@@ -137,7 +133,9 @@ export function takeoverFigures(takeovers: readonly Takeover[], elections: reado
     figures: {
       takeovers: takeovers.length,
       'takeover ms': summaryOf(takeovers),
-      ...(suspects.length === 0 ? {} : { 'of these, suspects': summaryOf(suspects) }),
+      ...(suspects.length === 0
+        ? {}
+        : { 'lost once': summaryOf(counted), 'lost before, so alone': summaryOf(suspects) }),
       ...(elections.length === 0
         ? {}
         : { 'without elections': summaryOf(counted), 'longest election ms': longest }),
@@ -149,25 +147,8 @@ export function takeoverFigures(takeovers: readonly Takeover[], elections: reado
   };
 }
 
-/** When workers may be making room for it. */
-function alone({ lostAtMs, tookMs }: Takeover): Election {
-  return { fromMs: Math.min(lostAtMs + LEASE_MS, lostAtMs + tookMs), untilMs: lostAtMs + tookMs };
-}
-
 function tooLate({ run, tookMs }: Takeover): string {
   return `${run}: a suspect waited ${tookMs.toFixed(0)} ms, not ${SUSPECT_MAX_MS}`;
-}
-
-/** The same times, none of them twice. */
-function merged(times: readonly Election[]): readonly Election[] {
-  const rows: { fromMs: number; untilMs: number }[] = [];
-  for (const { fromMs, untilMs } of times.toSorted((one, other) => one.fromMs - other.fromMs)) {
-    const last = rows.at(-1);
-    if (last !== undefined && fromMs <= last.untilMs)
-      last.untilMs = Math.max(last.untilMs, untilMs);
-    else rows.push({ fromMs, untilMs });
-  }
-  return rows;
 }
 
 function withoutElections({ lostAtMs, tookMs }: Takeover, elections: readonly Election[]): number {

@@ -40,6 +40,8 @@ export const WorkerWord = z
      * later version may send, is as if it were left out: the worker counts all the same.
      */
     agents: z.array(AgentCard).max(AGENT_CARDS_MAX).optional().catch(undefined),
+    /** It takes nothing because a run has to be alone in it (`yes`), or asks whether it may. */
+    closed: z.enum(['yes', 'asks']).optional().catch(undefined),
     /** Its last word. */
     gone: z.literal(true).optional(),
   })

@@ -86,7 +86,7 @@ const NOT_HEARD_BY_WORKERS = [
   'events.>',
   'live.>',
   'doorbell.other.>',
-  'fleet.default.*',
+  'fleet.other.*',
 ];
 
 describe('the users of NATS', () => {

@@ -79,15 +79,15 @@ class Scene {
 
   /** A run that so many workers were lost on. */
   async sendLost(name: string, times: number, gateway = this.gateway): Promise<RunHandle> {
-    const handle = await this.send(name, gateway);
-    const { run } = handle;
+    const run = gateway.client.newRunId();
     for (let lost = 0; lost < times; lost += 1) {
       const started = { type: 'started', worker: 'dead' };
       const claim = { a: lost + 1, n: 1, ...(lost === 0 ? {} : { l: lost }), e: [started] };
       this.harness.observer.publish(runClaim(run), JSON.stringify(claim));
     }
     await until(async () => (await this.said(run)) === times, { what: 'the dead claims' });
-    return handle;
+    // After them: a worker that is idle would be faster than the dead.
+    return await submit(gateway, name, { requestId: name, run });
   }
 
   /** Messages in a run's log. */
@@ -138,6 +138,25 @@ describe('a run that two workers were lost on', { concurrency: true }, () => {
     ]);
     scene.release('first');
     scene.release('second');
+  });
+
+  it('leaves one worker of three open for other requests, also when all are found at once', async (test) => {
+    const scene = await Scene.begin(test);
+    const names = ['s1', 's2', 's3'];
+    for (const name of names) await scene.sendLost(name, 2);
+    await Promise.all(['one', 'two', 'three'].map((name) => scene.worker(name, 3)));
+    const begun = (): string[] => scene.story.filter((line) => /^s\d begins/.test(line));
+    await until(() => begun().length === 2, { ...LATE, what: 'two suspects, each alone' });
+    await scene.send('first');
+    await until(() => scene.story.some((line) => line.startsWith('first begins')), {
+      ...LATE,
+      what: 'a request in the third worker',
+    });
+    scene.release('first');
+    await scene.told('first ends');
+    assert.equal(begun().length, 2);
+    for (const name of names) scene.release(name);
+    await until(() => begun().length === 3, { ...LATE, what: 'the third suspect' });
   });
 
   it('waits, unclaimed, until a busy worker has nothing else', async (test) => {

@@ -129,6 +129,7 @@ function workerPermissions(pools: readonly string[]): NatsPermissions {
       END_SUBJECTS,
       ...each(['STREAM.INFO', ...LOG], EVENTS_STREAM),
       call('STREAM.MSG.GET', bucketStream('inputs')),
+      FLEET_ASK,
     ],
     subscribe: [
       `${inboxPrefix('worker')}.>`,
@@ -136,6 +137,7 @@ function workerPermissions(pools: readonly string[]): NatsPermissions {
       ALIVE_SUBJECTS,
       FLEET_ASK,
       ...pools.map(doorbellSubjects),
+      ...pools.map(fleetSubjects),
     ],
   };
 }

@@ -36,6 +36,8 @@ export interface AnnouncerOptions {
   readonly busy: () => number;
   /** Whether it takes no more runs. */
   readonly draining: () => boolean;
+  /** See {@link WorkerWord}. */
+  readonly closed?: (() => WorkerWord['closed']) | undefined;
   /** See `AgentServerOptions`. */
   readonly agents?: (() => readonly AgentCard[]) | undefined;
   /** A monotonic clock, milliseconds. */
@@ -46,6 +48,8 @@ export class FleetAnnouncer {
   readonly #link: NatsLink;
   readonly #options: AnnouncerOptions;
   readonly #now: () => number;
+  /** Of this worker, in the subject of its words. */
+  readonly token = newGatewayToken();
   readonly #subject: string;
   readonly #service = new ServiceTime();
   readonly #startedAtMs = Date.now();
@@ -64,7 +68,7 @@ export class FleetAnnouncer {
     this.#link = link;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#subject = fleetSubject(options.pool, newGatewayToken());
+    this.#subject = fleetSubject(options.pool, this.token);
   }
 
   start(): void {
@@ -141,6 +145,7 @@ export class FleetAnnouncer {
 
   #word(gone: boolean): WorkerWord {
     const { pool, worker, slots, busy, draining } = this.#options;
+    const closed = this.#options.closed?.();
     const { meanMs, count } = this.#service;
     return {
       v: 1,
@@ -149,6 +154,7 @@ export class FleetAnnouncer {
       slots,
       busy: busy(),
       draining: gone || draining(),
+      ...(closed === undefined ? {} : { closed }),
       ...(meanMs === undefined ? {} : { serviceMs: Math.round(meanMs * 10) / 10 }),
       served: count,
       startedAtMs: this.#startedAtMs,

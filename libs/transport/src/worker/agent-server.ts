@@ -14,6 +14,7 @@ import { Cancellations } from './cancellations.ts';
 import { ConsumerKeeper } from './consumer-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import { GatewayWatch } from './gateways.ts';
+import { OpenShare } from './open-share.ts';
 import { RequestSource } from './request-source.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RunGate } from './run-gate.ts';
@@ -37,6 +38,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #running: RunningRuns;
   readonly #gateways: GatewayWatch;
   readonly #gate: RunGate;
+  readonly #openShare: OpenShare;
   readonly #slots: SlotPool<Delivery>;
   readonly #announcer: FleetAnnouncer;
   readonly #closing = new AbortController();
@@ -69,6 +71,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onMade: (made) => this.#onMade(made),
     });
     this.#gate = new RunGate({ onChange: (closed) => this.#onGate(closed) });
+    this.#openShare = new OpenShare({ link, pool, onChange: () => this.#announcer.changed() });
     this.#slots = new SlotPool({
       size: options.size,
       source: this.#source,
@@ -83,6 +86,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       // While a suspect is alone, or waits for that, no slot is free to anybody.
       busy: () => (this.#gate.closed ? options.size : this.#slots.busy),
       draining: () => this.#slots.state !== 'running',
+      closed: () => (this.#gate.closed ? 'yes' : this.#openShare.asks ? 'asks' : undefined),
       agents: options.agents,
     });
   }
@@ -134,6 +138,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       runTimeoutMs: (request) => this.#options.runTimeoutMs?.(request),
       loadInput: this.#options.loadInput,
       gate: this.#gate,
+      mayClose: () => this.#openShare.mayClose(this.#announcer.token),
       onAbandoned: (agent) => this.#onAbandoned(agent),
       onWorn: (reason) => this.#onWorn(reason),
       giveUp: this.#closing.signal,

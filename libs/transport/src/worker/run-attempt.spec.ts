@@ -34,6 +34,7 @@ function attempt(agoMs: number): RunAttempt {
     runTimeoutMs: quiet,
     loadInput: undefined,
     gate,
+    mayClose: () => Promise.resolve(true),
     onAbandoned: quiet,
     onWorn: quiet,
     giveUp: new AbortController().signal,

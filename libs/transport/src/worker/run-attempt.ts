@@ -40,6 +40,8 @@ export interface AttemptOptions {
   readonly runTimeoutMs: (request: RunRequest) => number | undefined;
   readonly loadInput: LoadInput | undefined;
   readonly gate: RunGate;
+  /** See `SuspectOptions`. */
+  readonly mayClose: () => Promise<boolean>;
   /** A handler was left to itself: it did not end when it was told to. */
   readonly onAbandoned: (agent: string) => void;
   /** This process should be replaced; why. */

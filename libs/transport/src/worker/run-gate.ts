@@ -22,7 +22,7 @@
  *
  * What it costs: the one exception to "no slot idles while a request waits". Of the runs that were
  * beside a pill twice, each worker does one at a time, and a busy worker that makes room for one
- * waits for the longest of its runs.
+ * waits for the longest of its runs. Not all workers of a pool do so at once (`open-share.ts`).
  */
 
 /** One run's stay in the worker. */

@@ -134,6 +134,7 @@ class World {
       const { kind } = await openRun(entry as unknown as RunningRun, {
         gate: worker.gate,
         restart: true,
+        mayClose: () => Promise.resolve(this.#random.int(0, 3) > 0),
         unread,
         onWorn: () => (worker.worn = true),
       });

@@ -9,7 +9,7 @@ import type { RunningRun } from './running.ts';
  * that is idle. After that whoever is given it takes nothing more and waits until it is alone: a
  * fleet that is always busy must not keep it waiting for ever.
  */
-export const LOOK_AROUND_MS = TAKEOVER_MS + 10_000;
+export const LOOK_AROUND_MS = TAKEOVER_MS + 4_000;
 /** A suspect that was given back is looked at again after this long. */
 export const SUSPECT_RETRY_MS = 2_000;
 
@@ -17,6 +17,8 @@ export interface SuspectOptions {
   readonly gate: RunGate;
   /** Whether a run whose lost attempt had shown output is run again. */
   readonly restart: boolean;
+  /** Whether this worker may take nothing for as long as that takes (`open-share.ts`). */
+  readonly mayClose: () => Promise<boolean>;
   /** Nobody waits for the run any more: it is claimed to be ended, not to be run. */
   readonly unread: boolean;
   /** This process can run no suspect any more: it should be replaced. */
@@ -26,14 +28,15 @@ export interface SuspectOptions {
 /** @returns `suspect`: it is to be given back. @throws StoreError, or the reason of an abort */
 export async function openRun(
   { log, pass, controller: { signal } }: RunningRun,
-  { gate, restart, unread, onWorn }: SuspectOptions,
+  { gate, restart, mayClose, unread, onWorn }: SuspectOptions,
 ): Promise<Opened> {
   // Nothing of an unread one is executed: it need not be alone, and keeps nobody waiting.
   const opened = await log.open(signal, { restart, alone: unread });
   if (opened.kind !== 'suspect') return opened;
+  if (gate.closed) return opened;
   if (gate.crowded && opened.silentMs < LOOK_AROUND_MS) return opened;
   if (gate.abandoned > 0) onWorn('a run has to be alone, and an abandoned handler is still there');
-  const alone = await pass.isolate(signal);
+  const alone = (await mayClose()) && (await pass.isolate(signal));
   signal.throwIfAborted();
   return alone ? await log.open(signal, { restart, alone }) : opened;
 }
