@@ -73,7 +73,8 @@ export class NatsLink {
   }
 
   get connected(): boolean {
-    return this.#connected;
+    // One that drains throws whatever is published.
+    return this.#connected && !this.#closing.signal.aborted;
   }
 
   /** What a person must put right before it can connect; undefined: nothing that is known. */
