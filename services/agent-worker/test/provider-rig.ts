@@ -49,6 +49,8 @@ export interface ProviderRig {
   providers(settings?: Partial<EndpointOptions>, nowMs?: () => number): Providers;
   run(providers: Providers, ask: Ask): AsyncGenerator<RunEvent, void>;
   outcome(providers: Providers, ask: Ask): Promise<Outcome>;
+  /** Calls of one request that a provider has seen. */
+  callsAt(name: ProviderName, requestId: string): Promise<number>;
   stats(name: ProviderName): Promise<SimulatorStats>;
   /** Lines logged since they were last taken. */
   takeLines(): readonly LogLine[];
@@ -111,6 +113,7 @@ export async function startProviderRig(): Promise<ProviderRig> {
       const calls = { a: await callsAt(urls.a, requestId), b: await callsAt(urls.b, requestId) };
       return { events, error, code: codeOf(events, error), used: usedIn(events), calls };
     },
+    callsAt: (name, requestId) => callsAt(urls[name], requestId),
     stats: (name) => getJson<SimulatorStats>(`${urls[name]}/stats`),
     takeLines: () => lines.splice(0),
     close: async () => {
